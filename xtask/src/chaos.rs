@@ -6,28 +6,28 @@ use crate::process::{Failure, run as run_program};
 use crate::setup;
 use crate::test::Build;
 
+/// The program that kills, and the one that is killed.
+const RIG: &str = "chaos";
+const INSTANCE: &str = "chaos-instance";
+
 /// Builds the rig and runs it with these arguments. It cleans up after itself, even after Ctrl-C, so it replaces this process:
 /// nothing must end before it.
 pub(crate) fn run(args: &[&str]) -> Result<(), Failure> {
     setup::ensure(setup::FOR_TESTS)?;
     let mut build = Build::begin()?;
-    let profile = if args.contains(&"--debug") { "dev" } else { "release" };
-    let mut rig = rig(&mut build, profile)?;
+    let (profile, folder) = if args.contains(&"--debug") { ("dev", "debug") } else { ("release", "release") };
+    build.rocksdb.wait()?;
+    run_program(&mut build.cargo(&["build", "--locked", "--profile", profile, "-p", "millstream-chaos"]))?;
+    let mut rig = Command::new(build.target().join(folder).join(RIG));
     instead_of_us(rig.args(args.iter().filter(|arg| **arg != "--debug")))
 }
 
 /// A short run, for continuous integration.
 pub(crate) fn short(build: &mut Build) -> Result<(), Failure> {
     let args = ["--cycles", "4", "--records", "48000", "--rate", "3000", "--faults", "kill,rolling"];
-    run_program(rig(build, "dev")?.args(args))
-}
-
-/// The rig, ready for its arguments.
-fn rig(build: &mut Build, profile: &str) -> Result<Command, Failure> {
     build.rocksdb.wait()?;
-    run_program(&mut build.cargo(&["build", "--locked", "--profile", profile, "-p", "millstream-chaos"]))?;
-    let folder = if profile == "dev" { "debug" } else { profile };
-    Ok(Command::new(build.target().join(folder).join("chaos")))
+    let programs = build.programs_beside_tests(&[RIG, INSTANCE])?;
+    run_program(Command::new(programs.join(RIG)).args(args))
 }
 
 #[cfg(unix)]

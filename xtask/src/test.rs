@@ -49,6 +49,16 @@ impl Build {
         &self.target
     }
 
+    /// Builds programs of the packages that need C, without optimisation, and returns the folder that they are in. All these
+    /// packages and their tests are named, because that decides which features the crates below have: so nothing that was
+    /// compiled for the tests is compiled again.
+    pub(crate) fn programs_beside_tests(&self, programs: &[&str]) -> Result<PathBuf, Failure> {
+        let mut cargo = self.cargo(&["build", "--locked", "--features", SECURE, "--tests"]);
+        cargo.args(impure()?.iter().flat_map(|package| ["-p", package]));
+        run_program(cargo.args(programs.iter().flat_map(|program| ["--bin", program])))?;
+        Ok(self.target.join("debug"))
+    }
+
     /// A Kafka for every suite that needs one: the user's, or a broker that runs until this value is dropped.
     pub(crate) fn kafka(&mut self) -> Result<String, Failure> {
         if let Some(servers) = std::env::var(KAFKA).ok().filter(|servers| !servers.is_empty()) {
@@ -102,13 +112,18 @@ pub(crate) fn all_tests(build: &mut Build) -> Tally {
 /// The feature with which the suite `secure` is built: TLS, which needs OpenSSL's headers.
 pub(crate) const SECURE: &str = "millstream-tests/ssl";
 
-/// The suites that mostly wait, for brokers and for sessions to end. Each row runs beside the other, its suites one after
-/// the other.
-const SIDE_BY_SIDE: [&[&str]; 2] = [&["kafka_contract", "real_kafka"], &["kill", "secure"]];
+/// The suites that mostly wait: for brokers, for sessions to end, for pages to change. The rows run beside each other, the
+/// suites of a row one after the other.
+const SIDE_BY_SIDE: [&[&str]; 3] = [&["kill"], &["kafka_contract", "secure"], &["real_kafka", "browser"]];
+
+/// The packages that need RocksDB, librdkafka or a browser.
+fn impure() -> Result<BTreeSet<String>, Failure> {
+    Ok(packages::all()?.difference(&packages::pure()?).cloned().collect())
+}
 
 fn run_all_tests(build: &mut Build, tally: &mut Tally) -> Result<(), Failure> {
     let pure = packages::pure()?;
-    let rest: BTreeSet<String> = packages::all()?.difference(&pure).cloned().collect();
+    let rest = impure()?;
     tally.add(tests_of(build, &pure, &[], "")?);
     build.rocksdb.wait()?;
     if let Err(failure) = build.kafka() {

@@ -59,8 +59,16 @@ impl HttpServer {
         let app = app.clone();
         // The runtime lives and ends on a thread of its own, because one must not be dropped within another.
         let serve = move || {
-            let mut builder = Builder::new_multi_thread();
-            let runtime = builder.worker_threads(threads()).thread_name(runtime_name).enable_all().build();
+            // With one thread this one serves, so that no wake-up goes to another thread.
+            let mut builder = match threads() {
+                1 => Builder::new_current_thread(),
+                threads => {
+                    let mut builder = Builder::new_multi_thread();
+                    builder.worker_threads(threads);
+                    builder
+                }
+            };
+            let runtime = builder.thread_name(runtime_name).enable_all().build();
             let runtime = runtime.map_err(|error| HttpError::Thread(error.to_string()));
             let _ = report.send(runtime.as_ref().map(|runtime| runtime.handle().clone()).map_err(Clone::clone));
             if let Ok(runtime) = runtime {

@@ -15,13 +15,19 @@ use crate::state::{FreshRows, KeyOrder, KeyRange, META, StoreIndex, StoreKind, S
 pub(crate) struct TaskReader {
     reader: Arc<dyn StoreReader>,
     stores: BTreeMap<Arc<str>, (StoreIndex, Arc<dyn StoreKind>)>,
-    inputs: Vec<TopicPartition>,
+    inputs: Vec<Input>,
     /// Whether more than a single row may be read.
     reads_pages: bool,
     /// Whether the task is this instance's: not while it is suspended.
     is_current: AtomicBool,
     /// Whether everything that the task has done is committed.
     is_clean: AtomicBool,
+}
+
+/// What a task reads, and where in its state it is noted how far. A question needs the key each time.
+struct Input {
+    partition: TopicPartition,
+    position_key: Vec<u8>,
 }
 
 impl TaskReader {
@@ -34,7 +40,7 @@ impl TaskReader {
         Self {
             reader,
             stores: stores.map(|(name, index, kind)| (name, (index, kind))).collect(),
-            inputs: inputs.collect(),
+            inputs: inputs.map(|partition| Input { position_key: position_key(&partition.topic), partition }).collect(),
             reads_pages,
             is_current: AtomicBool::new(true),
             is_clean: AtomicBool::new(false),
@@ -87,9 +93,9 @@ impl TaskReader {
 
     /// How far the state is, as far as that is noted beside it.
     fn position(&self, snapshot: &dyn StoreSnapshot) -> Option<Position> {
-        let offset = |input: &TopicPartition| {
-            let noted = snapshot.get(META, &position_key(&input.topic)).ok()??;
-            Some((input.clone(), Offset(i64::from_be_bytes(noted.try_into().ok()?))))
+        let offset = |input: &Input| {
+            let noted = snapshot.get(META, &input.position_key).ok()??;
+            Some((input.partition.clone(), Offset(i64::from_be_bytes(noted.try_into().ok()?))))
         };
         self.inputs.iter().map(offset).collect()
     }
