@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat};
+
 use super::clients::HIDDEN;
 use super::errors::{ANSWERS, FUTURES, answer, reasons, show_reasons};
 use super::parse::{
@@ -14,6 +16,7 @@ use super::{
     ApplicationId, CreateInternalTopics, Guarantee, IsolationLevel, OffsetReset, OnChangelogLoss, OnStall,
     RecordingLevel, Secret, StreamsConfig, TimestampPolicy,
 };
+use crate::record::{Offset, Timestamp};
 use crate::topic::{NAME_LENGTH_MAX, check_name};
 
 /// A row of the table.
@@ -477,22 +480,47 @@ fn duration_or_off(value: &str) -> Result<Option<Duration>, String> {
 
 const OFF: &str = "off";
 
-/// One of the words, or `by_duration:` and a duration.
+/// One of the words, or a place: `by_duration:` and a duration, `since:` and a time, `offset:` and a number.
 fn reset(value: &str) -> Result<OffsetReset, String> {
-    match value.trim().strip_prefix(BY_DURATION) {
-        Some(duration) => iso_duration(duration).map(OffsetReset::ByDuration),
-        None => word(value, RESETS).map_err(|error| format!("{error}, and not `{BY_DURATION}PT1H` or so")),
+    let (kind, place) = value.trim().split_once(':').unwrap_or_default();
+    match kind {
+        BY_DURATION => iso_duration(place).map(OffsetReset::ByDuration),
+        SINCE => time(place).map(OffsetReset::Since),
+        AT => match place.parse() {
+            Ok(offset) if offset >= 0 => Ok(OffsetReset::At(Offset(offset))),
+            _ => Err(format!("`{place}` is not an offset, such as `42`")),
+        },
+        _ => word(value, RESETS).map_err(|error| {
+            format!("{error}, and not `{BY_DURATION}:PT1H`, `{SINCE}:2026-01-31T12:00:00Z` or `{AT}:42` or so")
+        }),
     }
 }
 
 fn show_reset(reset: OffsetReset) -> String {
     match reset {
-        OffsetReset::ByDuration(duration) => format!("{BY_DURATION}{}", show_iso_duration(duration)),
+        OffsetReset::ByDuration(duration) => format!("{BY_DURATION}:{}", show_iso_duration(duration)),
+        OffsetReset::Since(time) => format!("{SINCE}:{}", show_time(time)),
+        OffsetReset::At(offset) => format!("{AT}:{}", offset.0),
         reset => word_of(reset, RESETS),
     }
 }
 
-const BY_DURATION: &str = "by_duration:";
+const BY_DURATION: &str = "by_duration";
+const SINCE: &str = "since";
+const AT: &str = "offset";
+
+/// A time with its zone, or milliseconds since 1970.
+fn time(value: &str) -> Result<Timestamp, String> {
+    let millis = value.strip_suffix("ms").and_then(|millis| millis.parse().ok()).map(Timestamp);
+    let in_words = || DateTime::parse_from_rfc3339(value).ok().map(|time| time.to_utc().into());
+    millis.or_else(in_words).ok_or_else(|| format!("`{value}` is not a time, such as `2026-01-31T12:00:00Z`"))
+}
+
+/// In words, unless the year needs a sign.
+fn show_time(time: Timestamp) -> String {
+    let words = DateTime::from_timestamp_millis(time.0).map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+    words.filter(|words| !words.starts_with(['+', '-'])).unwrap_or_else(|| format!("{}ms", time.0))
+}
 
 /// Java takes a class here; for its built-in classes, the error says which word to write.
 fn timestamps(value: &str) -> Result<TimestampPolicy, String> {

@@ -57,6 +57,10 @@ fn every_setting_reads_what_java_users_write_and_shows_it() {
         ("auto.offset.reset", "earliest", "earliest"),
         ("auto.offset.reset", " by_duration:PT1H30M ", "by_duration:PT5400S"),
         ("auto.offset.reset", "by_duration:P1DT0.25S", "by_duration:PT86400.250S"),
+        ("auto.offset.reset", "since:2026-01-31T13:00:00.25+01:00", "since:2026-01-31T12:00:00.250Z"),
+        ("auto.offset.reset", "since:1700000000000ms", "since:2023-11-14T22:13:20Z"),
+        ("auto.offset.reset", "since:-62198755200000ms", "since:-62198755200000ms"),
+        ("auto.offset.reset", "offset:42", "offset:42"),
         ("metadata.max.age.ms", "60000", "1m"),
         ("metrics.recording.level", "INFO", "INFO"),
         ("metrics.recording.level", "debug", "DEBUG"),
@@ -252,8 +256,12 @@ fn values_that_make_no_sense_are_refused_with_a_sentence() {
         (
             "auto.offset.reset",
             "by_duration",
-            "`by_duration` is not one of `earliest`, `latest`, `none`, and not `by_duration:PT1H` or so",
+            "`by_duration` is not one of `earliest`, `latest`, `none`, and not `by_duration:PT1H`, \
+             `since:2026-01-31T12:00:00Z` or `offset:42` or so",
         ),
+        ("auto.offset.reset", "since:yesterday", "`yesterday` is not a time, such as `2026-01-31T12:00:00Z`"),
+        ("auto.offset.reset", "since:2026-01-31", "`2026-01-31` is not a time, such as `2026-01-31T12:00:00Z`"),
+        ("auto.offset.reset", "offset:-1", "`-1` is not an offset, such as `42`"),
         ("auto.offset.reset", "by_duration:1h", "`1h` is not a duration such as `PT1H30M` or `P7D`"),
         (
             "default.timestamp.extractor",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::record::{Offset, Timestamp};
+
 /// Where to start reading an input partition for which the group has no position, or whose position no longer exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OffsetReset {
@@ -13,6 +15,12 @@ pub enum OffsetReset {
     /// `by_duration:PT1H`: at the first record that is at most so old at that moment, by its own timestamp; after the last
     /// record if there is none (KIP-1106).
     ByDuration(Duration),
+    /// `since:2026-01-31T12:00:00Z`: at the first record whose own timestamp is as late as this; after the last record if
+    /// there is none.
+    Since(Timestamp),
+    /// `offset:42`: at this offset of each partition, or at the nearest one that it has. For a position that no longer exists
+    /// it is what `earliest` is, so that nothing is left out that is still there.
+    At(Offset),
     /// `none`: nowhere; it is an error.
     None,
 }

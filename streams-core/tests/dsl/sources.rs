@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use streams_core::dsl::{KStream, StreamsBuilder};
 use streams_core::log::Embedded;
-use streams_core::record::{Headers, Record, Timestamp};
+use streams_core::record::{Headers, Offset, Record, Timestamp};
 use streams_core::runtime::{App, ErrorSettings, OnError, Settings};
 use streams_core::testing::{TestDriver, TopologyTestDriver};
 use streams_core::topic::{OffsetReset, TimestampPolicy, Topic, TopicPattern};
@@ -244,6 +244,11 @@ fn reading_starts_where_the_source_says_and_otherwise_where_the_application_does
         (latest, hours(1_000_000), &[11, 12, 13]),
         (OffsetReset::ByDuration(Duration::from_secs(2 * 3_600)), None, &[3, 13]),
         (OffsetReset::ByDuration(Duration::from_secs(2 * 3_600)), hours(25), &[3, 12, 13]),
+        (latest, Some(OffsetReset::Since(Timestamp(chrono_now() - 25 * 3_600_000))), &[12, 13]),
+        (OffsetReset::Since(Timestamp(chrono_now())), Some(OffsetReset::Since(Timestamp(-1))), &[11, 12, 13]),
+        (latest, Some(OffsetReset::At(Offset(2))), &[13]),
+        (OffsetReset::At(Offset(1)), Some(OffsetReset::At(Offset(4))), &[2, 3]),
+        (OffsetReset::At(Offset(0)), latest.into(), &[1, 2, 3]),
     ] {
         let log = log();
         let settings = Settings { offset_reset: of_application, out_of_range: of_application, ..Settings::default() };

@@ -29,8 +29,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("aggregates", &["wire"]),
     // A topic's keys may be windowed; the topic's constant declares the length of the windows.
     ("topic", &["record", "wire", "windows"]),
-    // Plain data with a parser; starts nothing.
-    ("config", &["drop_reason", "topic"]),
+    // Plain data with a parser; starts nothing. A setting may be a time or an offset, which are in `record`.
+    ("config", &["drop_reason", "record", "topic"]),
     // An adapter's author must learn this but no engine. `state` is not allowed here, nor `log` below: `runtime` connects
     // them.
     ("log", &["clock", "private_folder", "random", "record", "topic", "wire", "windows"]),

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::task::Poll;
-use std::time::Duration;
 
 use crate::log::{CommittedOffset, LogError, LogErrorKind, Reply};
-use crate::record::{Offset, TopicPartition};
+use crate::record::{Offset, Timestamp, TopicPartition};
 use crate::runtime::AppError;
 use crate::runtime::bounds::Extent;
 use crate::runtime::questions::Questions;
@@ -28,7 +27,8 @@ pub(super) fn first_position(
     by_time: Option<Offset>,
 ) -> Result<Offset, AppError> {
     match reset {
-        OffsetReset::ByDuration(_) => Ok(by_time.unwrap_or(extent.readable)),
+        OffsetReset::ByDuration(_) | OffsetReset::Since(_) => Ok(by_time.unwrap_or(extent.readable)),
+        OffsetReset::At(offset) => Ok(offset.min(extent.readable).max(extent.start)),
         OffsetReset::Earliest => Ok(extent.start),
         // Not the end: the records of transactions that are still open become visible only after the start.
         OffsetReset::Latest => Ok(extent.readable),
@@ -56,20 +56,23 @@ impl AskedTimes {
         inputs: &[TopicPartition],
         committed: &[Option<CommittedOffset>],
     ) -> Self {
-        let mut ages: BTreeMap<Duration, Vec<usize>> = BTreeMap::new();
+        let mut times: BTreeMap<Timestamp, Vec<usize>> = BTreeMap::new();
+        let now = shared.clock.now();
         for (number, partition) in inputs.iter().enumerate() {
-            if let OffsetReset::ByDuration(age) = reset_of(shared, partition)
-                && !committed.get(number).is_some_and(Option::is_some)
-            {
-                ages.entry(age).or_default().push(number);
+            let time = match reset_of(shared, partition) {
+                OffsetReset::ByDuration(age) => now.before(age),
+                OffsetReset::Since(time) => time,
+                _ => continue,
+            };
+            if !committed.get(number).is_some_and(Option::is_some) {
+                times.entry(time).or_default().push(number);
             }
         }
-        let ask = |(age, numbers): (Duration, Vec<usize>)| {
+        let ask = |(time, numbers): (Timestamp, Vec<usize>)| {
             let partitions = numbers.iter().filter_map(|number| inputs.get(*number).cloned()).collect();
-            let reply = questions.offsets_at(partitions, shared.clock.now().before(age));
-            AskedTime { numbers, reply, found: None }
+            AskedTime { numbers, reply: questions.offsets_at(partitions, time), found: None }
         };
-        Self(ages.into_iter().map(ask).collect())
+        Self(times.into_iter().map(ask).collect())
     }
 
     /// Whether there is nothing to ask.

@@ -138,7 +138,8 @@ impl Worker {
                     OffsetReset::None => {
                         return Err(AppError::InputOutOfRange { partition, position, detail: String::new() });
                     }
-                    OffsetReset::Earliest => self.admin.start_offsets(one),
+                    OffsetReset::Earliest | OffsetReset::At(_) => self.admin.start_offsets(one),
+                    OffsetReset::Since(time) => self.admin.offsets_at(one, time),
                     OffsetReset::ByDuration(age) => {
                         self.admin.offsets_at(one, self.seed.common.clock.now().before(age))
                     }

@@ -1,7 +1,7 @@
 //! Tests of positions that no longer exist, in applications that have set `auto.offset.reset`.
 
 use crate::log::{Doorbell, Log as _};
-use crate::record::{Offset, TopicPartition};
+use crate::record::{Offset, Timestamp, TopicPartition};
 use crate::runtime::tests::faulty_log::FaultKind;
 use crate::runtime::tests::scene::{Scene, hand_over, stop};
 use crate::runtime::{Guarantee, OffsetReset, Settings};
@@ -56,7 +56,8 @@ fn the_answer_to_who_lost_the_task_moves_nobody() {
 /// to be gone.
 #[test]
 fn records_that_are_fetched_are_processed_before_a_lost_position_is_given_up() {
-    for (reset, expected) in [(OffsetReset::Earliest, 6), (OffsetReset::Latest, 5)] {
+    let all = [OffsetReset::Earliest, OffsetReset::At(Offset(1)), OffsetReset::Since(Timestamp(0))];
+    for (reset, expected) in all.map(|reset| (reset, 6)).into_iter().chain([(OffsetReset::Latest, 5)]) {
         let scene = Scene::new();
         let (mut instance, _) = scene.start(settings("m", reset));
         instance.step_until(|instance| instance.running_tasks() == 2);
@@ -73,7 +74,7 @@ fn records_that_are_fetched_are_processed_before_a_lost_position_is_given_up() {
         scene.send(2);
         scene.pass(&mut instance, 2);
         assert_eq!(instance.error(), None, "{reset:?}");
-        let expected = (1..=expected + i64::from(reset == OffsetReset::Earliest) * 2).collect::<Vec<_>>();
+        let expected = (1..=expected + i64::from(reset != OffsetReset::Latest) * 2).collect::<Vec<_>>();
         assert_eq!(scene.counts(), expected, "{reset:?}");
     }
 }
