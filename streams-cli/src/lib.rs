@@ -63,3 +63,5 @@ pub use clap;
 
 pub use arguments::{Command, Place};
 pub use program::Cli;
+#[cfg(feature = "http")]
+pub use running::CommandPort;

@@ -18,7 +18,7 @@ use crate::arguments::{Arguments, Command, Completions, Place, RunOr};
 use crate::failure::Failure;
 use crate::place::{Need, Reached};
 #[cfg(feature = "http")]
-use crate::running;
+use crate::running::CommandPort;
 use crate::{config, describe, dlq, lag, reset, send, store, tail, topics};
 
 type Build = dyn Fn(&StreamsConfig) -> Result<Topology, TopologyError>;
@@ -181,7 +181,7 @@ impl Cli {
                 let setting = "query.server.bind".to_owned();
                 AppError::Setting { setting, reason: error.to_string() }
             })?;
-            Ok((server, place.embedded.as_deref().map(|folder| running::open(app, folder))))
+            Ok((server, place.embedded.as_deref().map(|folder| CommandPort::open(app, folder))))
         };
         Ok(program.app.run_with(log, beside)?)
     }

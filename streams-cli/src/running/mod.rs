@@ -14,5 +14,5 @@ mod port_file;
 pub(crate) use caller::{CallError, Caller, escaped};
 pub(crate) use finding::{Found, find, wait_for};
 pub(crate) use log::LogOfRunning;
-pub(crate) use port::open;
+pub use port::CommandPort;
 pub(crate) use port_file::PortFile;
