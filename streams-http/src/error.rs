@@ -44,6 +44,14 @@ pub enum HttpError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A metric that Prometheus would not understand, or could take for another one.
+    #[error("there can be no metric `{name}`: {reason}; name it as in `shop_orders_total` or `shop_basket_euros`")]
+    Metric {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// What names nobody to carry questions to.
     #[error(
         "`{peer}` names nobody to carry questions to: write a name (`web-1.example.org`), an ending of names \

@@ -1,8 +1,10 @@
 //! What is served, and how.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use axum::Router;
+use prometheus::proto::MetricType;
 use streams_core::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -12,6 +14,7 @@ use crate::lag::LagKeeper;
 use crate::limits::Limits;
 use crate::live::Gallery;
 use crate::log::LogKeeper;
+use crate::metrics::own::{self, OwnMetric};
 use crate::page::Page;
 use crate::peers::{AllowedPeers, Peers};
 use crate::refusal::Refusal;
@@ -30,7 +33,7 @@ const ADDRESS: &str = "127.0.0.1:7070";
 /// | --- | --- |
 /// | `GET /livez` | 200 while it is alive, also while it starts, restores or moves tasks; otherwise 503, and a restart may help |
 /// | `GET /readyz` | 200 while all its tasks run, otherwise 503 |
-/// | `GET /metrics` | for Prometheus |
+/// | `GET /metrics` | for Prometheus, with [the program's own](Http::gauge) |
 /// | `GET /api/app` | id, state, guarantee, and the error that ended it |
 /// | `GET /api/config` | every setting and where it comes from, without secrets |
 /// | `GET /api/live` | the [tiles](streams_core::dsl::live) of its tables |
@@ -93,6 +96,8 @@ pub struct Http {
     has_dashboard: bool,
     /// The program's own modules for the page, with their names.
     panels: Vec<(String, String)>,
+    /// The program's own metrics.
+    own_metrics: Vec<OwnMetric>,
 }
 
 impl Http {
@@ -117,6 +122,7 @@ impl Http {
             open_to_pages: Vec::new(),
             has_dashboard: config.ui_enabled,
             panels: Vec::new(),
+            own_metrics: Vec::new(),
         }
     }
 
@@ -200,6 +206,75 @@ impl Http {
         self
     }
 
+    /// Adds a metric of the program's own to `/metrics`: numbers that may rise and fall, such as one that the application has
+    /// computed. At each scrape, `read` says the values, each with the values of the labels; without labels there is one.
+    ///
+    /// Every value of a label is a time series of Prometheus, so there should be few, and none that outsiders choose. Each
+    /// instance shows what it knows: ask for [`.local()`](streams_core::query::KeyValues::local) rows where Prometheus scrapes
+    /// all instances. A metric that cannot be read within a second is left out of that scrape, and a warning says so.
+    ///
+    /// ```
+    /// use millstream::prelude::*;
+    /// use millstream::query::QueryError;
+    /// use millstream::runtime::Handle;
+    ///
+    /// const ORDERS: Topic<String, i64> = Topic::new("orders");
+    /// const PER_SHOP: KeyValueStore<String, i64> = KeyValueStore::new("orders-per-shop");
+    ///
+    /// async fn per_shop(app: Handle) -> Result<Vec<([String; 1], f64)>, QueryError> {
+    ///     let rows = app.query(&PER_SHOP)?.local().all().await?;
+    ///     Ok(rows.into_iter().map(|(shop, orders)| ([shop], orders as f64)).collect())
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream(ORDERS).group_by_key().count().stored_as(PER_SHOP);
+    /// let log = Embedded::in_memory();
+    /// log.create_topic("orders", 1)?;
+    /// let running = App::new("orders", builder.build()?).start(log)?;
+    ///
+    /// let app = running.handle();
+    /// let http = Http::of(&running).bind("127.0.0.1:0");
+    /// let http = http.counter("shop_orders_total", "Orders, by shop.", ["shop"], move || per_shop(app.clone())).start()?;
+    /// println!("curl {}/metrics", http.url());
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// A name that is not Prometheus', begins with `kstream_`, or is there twice is an error of [`Http::start`] and
+    /// [`Http::router`].
+    pub fn gauge<const N: usize, F, E>(
+        self,
+        name: impl Into<String>,
+        help: impl Into<String>,
+        labels: [&str; N],
+        read: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Vec<([String; N], f64)>, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.metric(OwnMetric::new(MetricType::GAUGE, (name.into(), help.into()), labels, read))
+    }
+
+    /// As [`Http::gauge`], for numbers that only rise, such as how often something has happened. The name ends with `_total`.
+    pub fn counter<const N: usize, F, E>(
+        self,
+        name: impl Into<String>,
+        help: impl Into<String>,
+        labels: [&str; N],
+        read: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Vec<([String; N], f64)>, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.metric(OwnMetric::new(MetricType::COUNTER, (name.into(), help.into()), labels, read))
+    }
+
+    fn metric(mut self, metric: OwnMetric) -> Self {
+        self.own_metrics.push(metric);
+        self
+    }
+
     /// Routes of the program's own, which [`Http::start`] serves beside its own, behind the same guards: who is let in, how long
     /// and how large a body may be, how many requests at once. Where both have the same path, this crate's answers. Called
     /// again, it adds to those before.
@@ -271,7 +346,8 @@ impl Http {
     /// [`Http::endpoint`] says where.
     ///
     /// # Errors
-    /// When the token cannot be sent in a header, or a [peer](Http::allow_peer) is nobody.
+    /// When the token cannot be sent in a header, a [peer](Http::allow_peer) is nobody, or a [metric](Http::gauge) has a
+    /// name that it cannot have.
     pub fn router(self) -> Result<Router, HttpError> {
         let guards = self.guards()?;
         let served = self.served()?;
@@ -288,7 +364,8 @@ impl Http {
     ///
     /// # Errors
     /// When the address cannot be listened on, when it can be reached from other machines and there is no token, when the
-    /// token cannot be sent in a header, a [peer](Http::allow_peer) is nobody, or a [panel](Http::panel)'s name is no file's.
+    /// token cannot be sent in a header, a [peer](Http::allow_peer) is nobody, or a [panel](Http::panel) or a
+    /// [metric](Http::gauge) has a name that it cannot have.
     pub fn start(self) -> Result<HttpServer, HttpError> {
         self.check_panels()?;
         let guards = self.guards()?;
@@ -345,6 +422,7 @@ impl Http {
     }
 
     fn served(&self) -> Result<Served, HttpError> {
+        own::check(&self.own_metrics)?;
         let token = self.token.as_deref().map(Token::new).transpose()?;
         let allowed = AllowedPeers::parse(&self.peers)?;
         Ok(Arc::new(ServedParts {
@@ -356,6 +434,7 @@ impl Http {
             log: Arc::new(LogKeeper::new(self.app.clone())),
             gallery: Gallery::new(self.app.clone()),
             panels: self.page().panels().into(),
+            own_metrics: self.own_metrics.clone(),
             ready_within: self.ready_within,
             allows_actions: self.allows_actions,
             allows_all_topics: self.allows_all_topics,

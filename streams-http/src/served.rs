@@ -10,6 +10,7 @@ use crate::asked::AskedStores;
 use crate::lag::LagKeeper;
 use crate::live::Gallery;
 use crate::log::LogKeeper;
+use crate::metrics::own::OwnMetric;
 use crate::peers::Peers;
 use crate::refusal::Refusal;
 use crate::routes::dead_letters::put_back::PutBack;
@@ -28,6 +29,8 @@ pub(crate) struct ServedParts {
     pub(crate) gallery: Arc<Gallery>,
     /// The names of the program's panels on the page.
     pub(crate) panels: Arc<[String]>,
+    /// The program's own metrics.
+    pub(crate) own_metrics: Vec<OwnMetric>,
     /// How many records an input partition may be behind while the application counts as ready.
     pub(crate) ready_within: Option<u64>,
     pub(crate) has_token: bool,

@@ -71,7 +71,7 @@
 //! | `GET /api/topics/{topic}/records` | its records: `?from=&limit=&partition=`, and `?wait=10s` for those that are still to come |
 //! | `GET /api/live` | the tiles that the program shows of its tables |
 //! | `GET /api/live/stream` | the pictures of all tiles, as server-sent events |
-//! | `GET /metrics` | for Prometheus |
+//! | `GET /metrics` | for Prometheus, with the program's own numbers |
 //! | `GET /api/openapi.json` | all of this, described for programs |
 //! | `POST /api/app/pause`, `resume`, `stop` | with `.allow_actions(true)` |
 //! | `POST /api/dead-letters/{partition}/{offset}/replay` | puts one back where it came from; with `.allow_actions(true)` |
@@ -181,6 +181,39 @@
 //!
 //! Ages and lateness are counted for records that were processed, again if a transaction is undone and the work done again.
 //! Topics that a program chooses for each record (`.to_with(..)`) count as one, `(chosen)`.
+//!
+//! **Numbers that the application computes** can be on the same page, so that Prometheus sees what the business does and not only
+//! how the program is. `.gauge(..)` and `.counter(..)` take a name, what it is, the labels, and a closure that reads the values
+//! at each scrape, for instance from a store:
+//!
+#![cfg_attr(feature = "http", doc = "```")]
+#![cfg_attr(not(feature = "http"), doc = "```text")]
+//! use millstream::prelude::*;
+//! use millstream::query::QueryError;
+//! use millstream::runtime::Handle;
+//!
+//! const LINES: Topic<String, String> = Topic::new("lines");
+//! const PER_SERVICE: KeyValueStore<String, i64> = KeyValueStore::new("lines-per-service");
+//!
+//! async fn per_service(app: Handle) -> Result<Vec<([String; 1], f64)>, QueryError> {
+//!     let rows = app.query(&PER_SERVICE)?.local().all().await?;
+//!     Ok(rows.into_iter().map(|(service, lines)| ([service], lines as f64)).collect())
+//! }
+//!
+//! let builder = StreamsBuilder::new();
+//! builder.stream(LINES).group_by_key().count().stored_as(PER_SERVICE);
+//! let log = Embedded::in_memory();
+//! log.create_topic("lines", 3)?;
+//! let running = App::new("logs", builder.build()?).start(log)?;
+//!
+//! let app = running.handle();
+//! let http = Http::of(&running).bind("127.0.0.1:0");
+//! let http = http.counter("log_lines_total", "Lines, by service.", ["service"], move || per_service(app.clone())).start()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A name that Prometheus would not understand, that begins with `kstream_` or that is there twice is an error at the start. A
+//! metric whose closure fails, panics or does not come back within a second is left out, with a warning, and all others are not.
 //!
 //! ```text
 //! scrape_configs:

@@ -4,7 +4,7 @@
 //! means, and a function from a [`Snapshot`] to samples. There is a file with a table for each thing that is measured.
 //!
 //! No label has unbounded values: no keys, no offsets, no names that a process makes up. Partitions are labels only with
-//! `metrics.recording.level=DEBUG`; otherwise their values are added up.
+//! `metrics.recording.level=DEBUG`; otherwise their values are added up. What a program adds (`own.rs`) is its own business.
 
 use prometheus::proto::{MetricFamily, MetricType};
 use prometheus::{Error, TextEncoder};
@@ -12,6 +12,7 @@ use prometheus::{Error, TextEncoder};
 mod application;
 mod handlers;
 mod inputs;
+pub(crate) mod own;
 mod records;
 mod sample;
 mod snapshot;
@@ -43,9 +44,9 @@ fn families() -> impl Iterator<Item = &'static Family> {
         .chain(inputs::FAMILIES)
 }
 
-/// The text that is sent.
-pub(crate) fn render(snapshot: &Snapshot) -> Result<String, Error> {
-    let families: Vec<MetricFamily> = families().filter_map(|family| family.at(snapshot)).collect();
+/// The text that is sent, with the program's own metrics at its end.
+pub(crate) fn render(snapshot: &Snapshot, own: Vec<MetricFamily>) -> Result<String, Error> {
+    let families: Vec<MetricFamily> = families().filter_map(|family| family.at(snapshot)).chain(own).collect();
     TextEncoder::new().encode_to_string(&families)
 }
 

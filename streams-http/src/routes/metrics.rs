@@ -1,11 +1,11 @@
-//! `GET /metrics`: what Prometheus reads. `metrics/` makes it.
+//! `GET /metrics`: what Prometheus reads. `metrics/` makes it, with the program's own metrics.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 
-use crate::metrics::{Snapshot, render};
+use crate::metrics::{Snapshot, own, render};
 use crate::refusal::{ErrorBody, Refusal};
 use crate::served::Served;
 
@@ -18,8 +18,8 @@ const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
     (status = 500, description = "They cannot be written", body = ErrorBody),
 ))]
 pub(crate) async fn metrics(State(served): State<Served>) -> Result<Response, Refusal> {
-    let snapshot = Snapshot::take(&served).await;
-    match render(&snapshot) {
+    let (snapshot, own) = futures::join!(Snapshot::take(&served), own::read(&served.own_metrics, served.app.about()));
+    match render(&snapshot, own) {
         Ok(text) => Ok(([(CONTENT_TYPE, MEDIA_TYPE)], text).into_response()),
         Err(error) => {
             tracing::error!(%error, "metrics cannot be written: {error}");

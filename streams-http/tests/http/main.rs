@@ -15,6 +15,7 @@ mod live;
 mod metrics;
 mod mounted;
 mod openapi;
+mod own_metrics;
 mod own_routes;
 mod page;
 mod refusals;
