@@ -12,7 +12,7 @@ use crate::{bench, chaos, deny, external, http_fuzz, packages, schemathesis, set
 const QUICK_START: [(&str, usize); 2] = [("pulse", 190), ("word-count", 120)];
 
 /// The programs that run on Kafka, too, if they are built for it.
-const EXAMPLES: [&str; 7] = ["cdc", "fraud", "logs", "notify", "pubsub", "pulse", "word-count"];
+const EXAMPLES: [&str; 8] = ["cdc", "fraud", "iot", "logs", "notify", "pubsub", "pulse", "word-count"];
 
 /// Runs `cargo xtask ci`. Every step runs, even if an earlier one has failed.
 pub(crate) fn run() -> Result<(), Failure> {
