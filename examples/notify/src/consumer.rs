@@ -15,7 +15,7 @@ use millstream::runtime::Handle;
 
 use crate::go::form;
 use crate::go::gin::{self, Refusal};
-use crate::inbox::{self, MARKS, Marks, ROWS};
+use crate::inbox::{self, KEPT, MARKS, Marks, ROWS};
 use crate::notification::to_json;
 use crate::stream;
 use crate::topics::{READS, Read};
@@ -60,7 +60,10 @@ async fn list(State(asked): State<Asked>, method: Method, uri: Uri) -> Result<Re
         let none = br#"{"message":"No notifications found for user","notifications":[]}"#;
         return Ok(gin::answer(StatusCode::OK, none.to_vec()));
     }
-    let rows = rows.iter().map(|(_, it)| to_json(&it.from, &it.to, it.message.as_bytes()));
+    // A list comes in two pages if new ones arrive meanwhile, and the first page may have some that the second page's push out.
+    let kept = usize::try_from(KEPT).unwrap_or(usize::MAX);
+    let rows = rows.iter().skip(rows.len().saturating_sub(kept));
+    let rows = rows.map(|(_, it)| to_json(&it.from, &it.to, it.message.as_bytes()));
     let mut json = br#"{"notifications":["#.to_vec();
     json.extend(rows.collect::<Vec<_>>().join(&b','));
     json.extend_from_slice(b"]}");

@@ -14,7 +14,7 @@ mod exchange;
 use exchange::ask;
 
 /// Far longer than any of these takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn notify(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_notify"));

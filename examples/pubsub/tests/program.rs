@@ -12,7 +12,7 @@ use millstream::log::Doorbell;
 use millstream::prelude::*;
 
 /// Far longer than any of these takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const TOPIC: Topic<String, String> = Topic::new("my-kafka-topic");
 
@@ -43,8 +43,21 @@ fn sorted(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-/// A process that is killed if the test fails.
+/// A process that is killed if the test fails, or waits for what does not come.
 struct Started(Child);
+
+impl Started {
+    fn new(mut command: Command) -> Self {
+        let child = command.spawn().unwrap();
+        let id = child.id().to_string();
+        std::thread::spawn(move || {
+            // All tests have ended long before that.
+            Doorbell::new().wait(PATIENCE);
+            let _ = Command::new("kill").args(["-9", &id]).status();
+        });
+        Self(child)
+    }
+}
 
 impl Drop for Started {
     fn drop(&mut self) {
@@ -75,7 +88,7 @@ fn p0_what_is_typed_is_received_with_the_originals_topic_key_and_group() {
 #[test]
 fn p1_a_message_over_http_is_answered_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = Started(pubsub(folder.path(), &["--http", "0"]).spawn().unwrap());
+    let mut child = Started::new(pubsub(folder.path(), &["--http", "0"]));
     let mut errors = BufReader::new(child.0.stderr.take().unwrap());
     let told = read_until(&mut errors, "publish with: curl");
     let port: u16 = told.rsplit("localhost:").next().and_then(|it| it.split('/').next()?.parse().ok()).expect("a port");
@@ -161,7 +174,7 @@ fn p2_a_new_group_begins_where_it_is_told_to() {
 #[test]
 fn p3_order_is_kept_by_key_and_offsets_survive_a_kill() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = Started(pubsub(folder.path(), &["--key-separator", ":"]).spawn().unwrap());
+    let mut child = Started::new(pubsub(folder.path(), &["--key-separator", ":"]));
     let mut input = child.0.stdin.take().unwrap();
     for number in 0..20 {
         writeln!(input, "k{}:{number}", number % 4).unwrap();
@@ -200,7 +213,7 @@ fn p6_the_first_operations_are_commands_while_it_runs_and_afterwards() {
         printed(folder.path(), &["topics", "create", "--partitions", "3"], ""),
         ["created my-kafka-topic (3 partitions)"]
     );
-    let mut child = Started(pubsub(folder.path(), &[]).spawn().unwrap());
+    let mut child = Started::new(pubsub(folder.path(), &[]));
     let mut errors = BufReader::new(child.0.stderr.take().unwrap());
     read_until(&mut errors, "answers the commands of other terminals");
     let sent = printed(folder.path(), &["send", "my-kafka-topic", "--key", "k", "Hello, Kafka"], "");
@@ -220,7 +233,7 @@ fn p6_the_first_operations_are_commands_while_it_runs_and_afterwards() {
 #[test]
 fn a_signal_ends_it_with_a_summary() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = Started(pubsub(folder.path(), &[]).spawn().unwrap());
+    let mut child = Started::new(pubsub(folder.path(), &[]));
     writeln!(child.0.stdin.as_mut().unwrap(), "Hello").unwrap();
     let mut lines = BufReader::new(child.0.stdout.take().unwrap());
     read_until(&mut lines, "grp2 received: Hello");

@@ -22,7 +22,7 @@ mod original;
 use exchange::{Answer, ask};
 
 /// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An instance of the application with both servers. Dropping it ends it.
 struct Instance {
