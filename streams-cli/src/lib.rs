@@ -33,7 +33,7 @@
 //! prints JSON.
 //!
 //! With the feature `http`, an application that `run` has started on an embedded log answers the commands of other terminals, and
-//! `store` looks into its stores.
+//! `store` looks into its stores; a program that starts its application by itself opens a `CommandPort` for that.
 //!
 //! Settings come in layers, the later ones first: the command line (`-X name=value`), the environment (`KSTREAM_..`), files
 //! (`--config`), and the program's own code ([`Cli::config`]). `config` shows what results, and where each setting came from.

@@ -27,7 +27,7 @@ struct Followers(BTreeSet<i64>);
 pub fn topology() -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
 
-    let notifications = builder.stream(NOTIFICATIONS);
+    let notifications = builder.stream(NOTIFICATIONS).named("notifications");
     _ = notifications.process(
         (ROWS, MARKS),
         |(mut rows, mut marks), user, notification, _: &mut Forward<'_, (), ()>| {
@@ -48,7 +48,8 @@ pub fn topology() -> Result<Topology, TopologyError> {
         }
     });
     let counts = notifications.group_by_key().count().stored_as(COUNTS);
-    _ = counts.live(|tile| tile.bars("Notifications per user"));
+    let name = |id: &str| id.parse().ok().and_then(user).map_or_else(|| id.to_owned(), |user| user.name);
+    _ = counts.live(|tile| tile.bars("Notifications per user").label(move |id, _| name(id)));
 
     let follows = builder.stream(FOLLOWS).group_by_key();
     let followers = follows.aggregate(Followers::default, |followers, follow| {

@@ -61,7 +61,7 @@
 //! It opens a port on this machine for that, at any free number, and says in the file `port` in the log's folder where that is,
 //! with a token that is another one each time. Only this user can read the file. The file goes when the application ends; one that a killed
 //! process has left is noticed, and the command opens the log itself. What needs the log for itself, `run` and `reset`, says
-//! which process has it.
+//! which process has it. A program that starts its application by itself opens the same port with `CommandPort::open`.
 //!
 //! `store` asks the process that has the rows. On Kafka, give the application a [server](super::over_http) with the setting
 //! `query.server.bind`, which `run` starts, and say `--url http://HOST:PORT`; the token comes from `query.server.token`
