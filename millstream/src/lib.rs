@@ -61,6 +61,7 @@
 //! | read and write topics from outside a topology | [`client`] |
 //! | run it: settings, logging, errors, several processes | [`guide::running`], [`config`] |
 //! | ask it how it is: probes, lag, Prometheus | [`guide::over_http`], with the feature `http` |
+//! | have its results in a database | `sql`, with the feature of that name; `connect` for other targets |
 //! | look at its topics and positions from a terminal | `cli`, with the feature of that name, and its chapter of the [`guide`] |
 //! | drop duplicates, let rows expire, count by calendar days | [`guide::beyond`], which is what Kafka Streams does not have |
 //! | know what is different from Kafka Streams | [`guide::differences`] |
@@ -74,8 +75,7 @@
 //!
 //! # What is not there yet
 //!
-//! Queries of a running application's state from outside; standby tasks; dead letter topics. The whole list, with what to
-//! use until then, is in [`guide::differences`].
+//! Standby tasks, above all. The whole list, with what to use until then, is in [`guide::differences`].
 #![forbid(unsafe_code)]
 
 pub mod guide;
@@ -88,6 +88,9 @@ mod readme {}
 #[cfg(feature = "cli")]
 #[doc(inline)]
 pub use streams_cli as cli;
+#[cfg(feature = "connect")]
+#[doc(inline)]
+pub use streams_connect as connect;
 #[doc(hidden)]
 pub use streams_core::__private;
 #[doc(inline)]
@@ -106,6 +109,9 @@ pub use streams_macros::{Key, Value};
 #[cfg(feature = "rocksdb")]
 #[doc(inline)]
 pub use streams_rocksdb as rocksdb;
+#[cfg(feature = "sql")]
+#[doc(inline)]
+pub use streams_sql as sql;
 
 // For the tests of adapters; the modules `testing::log_contract` and `testing::store_contract` tell of them.
 #[doc(hidden)]

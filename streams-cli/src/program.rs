@@ -1,5 +1,7 @@
 //! [`Cli`]: an application as its commands see it.
 
+use std::any::Any;
+use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -7,9 +9,7 @@ use std::sync::Arc;
 use clap::{CommandFactory, FromArgMatches as _};
 use streams_core::config::StreamsConfig;
 use streams_core::log::Log;
-use streams_core::runtime::App;
-#[cfg(feature = "http")]
-use streams_core::runtime::{AppError, Handle};
+use streams_core::runtime::{App, AppError, Handle};
 use streams_core::topology::{Topology, TopologyError};
 #[cfg(feature = "http")]
 use streams_http::Http;
@@ -23,6 +23,7 @@ use crate::{config, describe, dlq, lag, reset, send, store, tail, topics};
 
 type Build = dyn Fn(&StreamsConfig) -> Result<Topology, TopologyError>;
 type Adapt = dyn Fn(App) -> App;
+type Beside = dyn Fn(&Handle, &Arc<dyn Log>) -> Result<Box<dyn Any>, AppError>;
 
 /// An application with a command line; see the [module's page](crate).
 #[must_use = "nothing happens before `.main()`"]
@@ -31,6 +32,8 @@ pub struct Cli {
     config: Option<StreamsConfig>,
     build: Box<Build>,
     adapt: Box<Adapt>,
+    beside: Vec<Box<Beside>>,
+    creates_topics: Option<u32>,
 }
 
 /// What a command is about.
@@ -68,7 +71,7 @@ impl Cli {
         topology: impl Fn(&StreamsConfig) -> Result<Topology, TopologyError> + 'static,
     ) -> Self {
         let (build, adapt) = (Box::new(topology), Box::new(|app| app));
-        Self { name: application_id.into(), config: None, build, adapt }
+        Self { name: application_id.into(), config: None, build, adapt, beside: Vec::new(), creates_topics: None }
     }
 
     /// Settings of the program's own, below those of files, the environment and the command line.
@@ -80,6 +83,100 @@ impl Cli {
     /// Settings that are made here count for all commands.
     pub fn app(self, adapt: impl Fn(App) -> App + 'static) -> Self {
         Self { adapt: Box::new(adapt), ..self }
+    }
+
+    /// On an embedded log, `run` creates topics that the application reads and that are missing, with so many partitions each, so
+    /// that a first start needs no other command. Elsewhere that is up to the log's operators, and to `topics create`.
+    pub fn creates_topics(self, partitions: u32) -> Self {
+        Self { creates_topics: Some(partitions), ..self }
+    }
+
+    /// What runs beside the application, such as a server or a sink: `start` is called by `run` when the application has been
+    /// started, with the log that it runs on, and what it returns is dropped when the application has ended. Called again, it
+    /// adds to what was there.
+    ///
+    /// ```no_run
+    /// use std::process::ExitCode;
+    ///
+    /// use millstream::cli::Cli;
+    /// use millstream::prelude::*;
+    ///
+    /// const NAMES: Topic<(), String> = Topic::new("names");
+    ///
+    /// fn main() -> ExitCode {
+    ///     let greeter = Cli::new("greeter", |_| StreamsBuilder::new().build());
+    ///     let greeter = greeter.beside(|app, log| {
+    ///         println!("{} runs on {}", app.about().application_id(), log.describe());
+    ///         Ok(Client::new(log.clone())?)
+    ///     });
+    ///     greeter.main()
+    /// }
+    /// ```
+    pub fn beside<T: 'static>(
+        mut self,
+        start: impl Fn(&Handle, &Arc<dyn Log>) -> Result<T, Box<dyn Error + Send + Sync>> + 'static,
+    ) -> Self {
+        self.beside.push(Box::new(move |app, log| match start(app, log) {
+            Ok(started) => Ok(Box::new(started)),
+            Err(error) => Err(AppError::Beside { reason: error.to_string() }),
+        }));
+        self
+    }
+
+    /// Lets the program look into the log that a place names, through the running application if that has it open: for commands
+    /// of the program's own. The log must be there.
+    ///
+    /// The exit code is 0 if all is well and 1 for an error, which is printed to standard error.
+    ///
+    /// ```no_run
+    /// use std::process::ExitCode;
+    ///
+    /// use millstream::cli::clap::{self, Parser};
+    /// use millstream::cli::{Cli, Place};
+    /// use millstream::prelude::*;
+    ///
+    /// const NAMES: Topic<(), String> = Topic::new("names");
+    ///
+    /// #[derive(Parser)]
+    /// enum Arguments {
+    ///     /// Print how many names there are
+    ///     Count(Place),
+    /// }
+    ///
+    /// fn main() -> ExitCode {
+    ///     let Arguments::Count(place) = Arguments::parse();
+    ///     Cli::new("names", |_| StreamsBuilder::new().build()).with_log(&place, |log| {
+    ///         println!("{}", Client::new(log.clone())?.read(&NAMES)?.len());
+    ///         Ok(())
+    ///     })
+    /// }
+    /// ```
+    pub fn with_log(
+        &self,
+        place: &Place,
+        look: impl FnOnce(&Arc<dyn Log>) -> Result<(), Box<dyn Error + Send + Sync>>,
+    ) -> ExitCode {
+        let look = || {
+            let log = self.program(place)?.log(Need::Existing)?;
+            look(&log).map_err(|error| match error.downcast::<io::Error>() {
+                Ok(error) => Failure::from(*error),
+                Err(error) => Failure::because(error),
+            })
+        };
+        self.end(look())
+    }
+
+    fn log_to_run(&self, program: &Program<'_>) -> Result<Arc<dyn Log>, Failure> {
+        let log = program.log(Need::ToRun)?;
+        if let Some(partitions) = self.creates_topics.filter(|_| log.creates_output_topics()) {
+            topics::create_missing(&log, program, partitions)?;
+        }
+        Ok(log)
+    }
+
+    /// Starts what runs beside the application.
+    fn start_beside(&self, app: &Handle, log: &Arc<dyn Log>) -> Result<Vec<Box<dyn Any>>, AppError> {
+        self.beside.iter().map(|start| start(app, log)).collect()
     }
 
     /// Does what the process's arguments say. Errors are printed to standard error.
@@ -167,23 +264,24 @@ impl Cli {
     #[cfg(not(feature = "http"))]
     fn try_run(&self, place: &Place) -> Result<(), Failure> {
         let program = self.program(place)?;
-        let log = program.log(Need::ToRun)?;
-        Ok(program.app.run(log)?)
+        let log = self.log_to_run(&program)?;
+        Ok(program.app.run_with(Arc::clone(&log), |app| self.start_beside(app, &log))?)
     }
 
     #[cfg(feature = "http")]
     fn try_run(&self, place: &Place) -> Result<(), Failure> {
         let program = self.program(place)?;
-        let log = program.log(Need::ToRun)?;
+        let log = self.log_to_run(&program)?;
         let is_served = program.config.query_server_bind.is_some();
         let beside = |app: &Handle| {
             let server = is_served.then(|| Http::of(app).start()).transpose().map_err(|error| {
                 let setting = "query.server.bind".to_owned();
                 AppError::Setting { setting, reason: error.to_string() }
             })?;
-            Ok((server, place.embedded.as_deref().map(|folder| CommandPort::open(app, folder))))
+            let own = self.start_beside(app, &log)?;
+            Ok((own, server, place.embedded.as_deref().map(|folder| CommandPort::open(app, folder))))
         };
-        Ok(program.app.run_with(log, beside)?)
+        Ok(program.app.run_with(Arc::clone(&log), beside)?)
     }
 
     fn try_execute<A: CommandFactory>(&self, command: &Command) -> Result<(), Failure> {

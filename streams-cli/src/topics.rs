@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value as Json, json};
-use streams_core::log::{NewTopic, TopicInfo};
+use streams_core::log::{Log, NewTopic, TopicInfo};
 use streams_core::topic::TopicRef;
 use streams_core::topology::TopicFacts;
 use streams_core::wire::Shapes;
@@ -166,10 +167,7 @@ fn create(out: &mut dyn Write, program: &Program<'_>, command: &Create) -> Resul
     let asking = Asking::of(&program.log(need)?)?;
     let names = match &command.topic {
         Some(topic) => vec![topic.clone()],
-        None => {
-            let missing = |row: &Row| row.facts.internal.is_none() && row.found.is_none();
-            rows(&asking, program)?.into_iter().filter(missing).map(|row| row.name).collect()
-        }
+        None => missing(&asking, program)?,
     };
     let topic = |name: &String| NewTopic {
         name: name.clone(),
@@ -190,6 +188,24 @@ fn create(out: &mut dyn Write, program: &Program<'_>, command: &Create) -> Resul
         writeln!(out, "nothing to create: all topics are there")?;
     }
     names.iter().try_for_each(|name| writeln!(out, "{verb} {name} ({} partitions)", command.partitions))?;
+    Ok(())
+}
+
+/// The topics that others have to create, and have not.
+fn missing(asking: &Asking, program: &Program<'_>) -> Result<Vec<String>, Failure> {
+    let is_missing = |row: &Row| row.facts.internal.is_none() && row.found.is_none();
+    Ok(rows(asking, program)?.into_iter().filter(is_missing).map(|row| row.name).collect())
+}
+
+/// Creates the topics that others have to create, and have not.
+pub(crate) fn create_missing(log: &Arc<dyn Log>, program: &Program<'_>, partitions: u32) -> Result<(), Failure> {
+    let asking = Asking::of(log)?;
+    let topic = |name| NewTopic { name, partitions, replication: None, configs: Vec::new() };
+    let topics: Vec<NewTopic> = missing(&asking, program)?.into_iter().map(topic).collect();
+    if !topics.is_empty() {
+        let created = asking.ask("creating topics", |admin| admin.create_topics(topics.clone()))?;
+        created.into_iter().collect::<Result<Vec<()>, _>>()?;
+    }
     Ok(())
 }
 

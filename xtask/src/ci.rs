@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::process::{Failure, run as run_program};
 use crate::rocksdb::minutes;
-use crate::test::{Build, SECURE, Tally, all_tests};
+use crate::test::{Build, FEATURES, Tally, all_tests};
 use crate::{bench, chaos, deny, external, http_fuzz, packages, schemathesis, setup, tidy};
 
 /// The programs that a newcomer runs first, and how many crates each may need. The first one has a page.
@@ -29,7 +29,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     steps.run("crates of the quick start", few_crates_in_the_quick_start);
     dependencies(&mut steps);
     steps.run("clippy", || {
-        let lint = ["clippy", "--locked", "--workspace", "--all-targets", "--features", SECURE, "--", "-D", "warnings"];
+        let lint = ["clippy", "--locked", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"];
         run_program(&mut build.cargo(&lint))
     });
     steps.run("clippy, examples with all features", || {

@@ -12,6 +12,7 @@ mod java;
 mod kafka;
 mod oracle;
 mod packages;
+mod postgres;
 mod process;
 mod replay;
 mod rocksdb;
@@ -73,6 +74,7 @@ usage: cargo xtask COMMAND
            of that; --before measures against an older build (target/release/compare-millstream) instead; --check
            only compares answers.
   kafka    A real Apache Kafka for tests and for trying things out; `cargo xtask kafka` says more.
+  postgres A real PostgreSQL, likewise; `cargo xtask postgres` says more.
 
 Build output is kept outside the checkout, so that fresh clones share it: in $MILLSTREAM_CACHE, or else in
 $XDG_CACHE_HOME/millstream, or else in ~/.cache/millstream. $CARGO_TARGET_DIR and $ROCKSDB_LIB_DIR (with
@@ -88,6 +90,7 @@ fn main() -> ExitCode {
             let rest: Vec<String> = rest.iter().copied().map(str::to_owned).collect();
             kafka::run(&rest)
         }
+        ["postgres", rest @ ..] => postgres::run(rest),
         ["bench", "engine", rest @ ..] => bench::engine(rest),
         ["bench", "operators", rest @ ..] => bench::operators(rest),
         ["bench", "recovery", rest @ ..] => bench::recovery(rest),

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use crate::postgres;
 use crate::process::{Failure, command, find_program, run as run_program, succeeds};
 
 /// Something that a machine may lack.
@@ -79,8 +80,17 @@ const CHROMIUM: Need = Need {
     packages: ["chromium|chromium-browser", "chromium", "chromium", "chromium", "chromium"],
 };
 
+const POSTGRES: Need = Need {
+    what: "PostgreSQL",
+    is_there: postgres::is_installed,
+    packages: ["postgresql", "postgresql-server", "postgresql", "postgresql16|postgresql15", "postgresql@16"],
+};
+
 /// The needs of `cargo xtask test`; OpenSSL is that of the suite `secure`, Chromium that of the suite `browser`.
-pub(crate) const FOR_TESTS: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG, JDK, MAVEN, OPENSSL, CHROMIUM];
+pub(crate) const FOR_TESTS: &[Need] = &[CPP, MAKE, PKG_CONFIG, LIBCLANG, JDK, MAVEN, OPENSSL, CHROMIUM, POSTGRES];
+
+/// The needs of `cargo xtask postgres`.
+pub(crate) const FOR_POSTGRES: &[Need] = &[POSTGRES];
 
 const WRK: Need = Need { what: "wrk", is_there: || is_program("wrk"), packages: ["wrk", "wrk", "wrk", "wrk", "wrk"] };
 

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::process::{Failure, cargo_program, command, run as run_program, shown, workspace};
 use crate::rocksdb::Library;
-use crate::{cache, kafka, packages, setup};
+use crate::{cache, kafka, packages, postgres, setup};
 
 /// Runs `cargo xtask test`.
 pub(crate) fn run() -> Result<(), Failure> {
@@ -22,6 +22,7 @@ pub(crate) struct Build {
     target: PathBuf,
     pub(crate) rocksdb: Library,
     broker: Option<Broker>,
+    database: Option<Database>,
 }
 
 impl Build {
@@ -30,7 +31,7 @@ impl Build {
         let target = cache::target_folder()?;
         // All at once, so that commands that run side by side later do not wait for each other's downloads.
         run_program(command(cargo_program()).args(["fetch", "--locked"]))?;
-        Ok(Self { target, rocksdb: Library::find_or_compile()?, broker: None })
+        Ok(Self { target, rocksdb: Library::find_or_compile()?, broker: None, database: None })
     }
 
     /// A `cargo` that builds in the common target folder.
@@ -41,6 +42,9 @@ impl Build {
         if let Some(broker) = &self.broker {
             cargo.env(KAFKA, &broker.servers);
         }
+        if let Some(database) = &self.database {
+            cargo.env(POSTGRES, &database.address);
+        }
         cargo
     }
 
@@ -49,11 +53,20 @@ impl Build {
         &self.target
     }
 
+    /// A PostgreSQL for every suite that needs one: the user's, or a server that runs until this value is dropped.
+    fn postgres(&mut self) -> Result<(), Failure> {
+        let is_set = std::env::var(POSTGRES).is_ok_and(|address| !address.is_empty());
+        if self.database.is_none() && !is_set {
+            self.database = Some(Database::start()?);
+        }
+        Ok(())
+    }
+
     /// Builds programs of the packages that need C, without optimisation, and returns the folder that they are in. All these
     /// packages and their tests are named, because that decides which features the crates below have: so nothing that was
     /// compiled for the tests is compiled again.
     pub(crate) fn programs_beside_tests(&self, programs: &[&str]) -> Result<PathBuf, Failure> {
-        let mut cargo = self.cargo(&["build", "--locked", "--features", SECURE, "--tests"]);
+        let mut cargo = self.cargo(&["build", "--locked", "--features", FEATURES, "--tests"]);
         cargo.args(impure()?.iter().flat_map(|package| ["-p", package]));
         run_program(cargo.args(programs.iter().flat_map(|program| ["--bin", program])))?;
         Ok(self.target.join("debug"))
@@ -72,8 +85,31 @@ impl Build {
     }
 }
 
-/// The variable in which suites look for the address of a running Kafka.
+/// The variables in which suites look for the addresses of a running Kafka and PostgreSQL.
 const KAFKA: &str = "MILLSTREAM_KAFKA";
+const POSTGRES: &str = "MILLSTREAM_POSTGRES";
+
+/// A PostgreSQL for this checkout alone.
+struct Database {
+    name: String,
+    address: String,
+}
+
+impl Database {
+    fn start() -> Result<Self, Failure> {
+        let name = format!("test-{}", cache::fingerprint([&*workspace().to_string_lossy()]));
+        let address = postgres::start(&name)?;
+        Ok(Self { name, address })
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Err(failure) = postgres::stop(&self.name) {
+            eprintln!("PostgreSQL: the server of the tests cannot be stopped: {}", failure.message);
+        }
+    }
+}
 
 /// A broker for this checkout alone, so that two checkouts do not stop each other's. A broker that an interrupted run left
 /// behind is reused.
@@ -109,12 +145,12 @@ pub(crate) fn all_tests(build: &mut Build) -> Tally {
     tally
 }
 
-/// The feature with which the suite `secure` is built: TLS, which needs OpenSSL's headers.
-pub(crate) const SECURE: &str = "millstream-tests/ssl";
+/// The features that suites need: `secure` TLS, which needs OpenSSL's headers, and `read_models` an application on Kafka.
+pub(crate) const FEATURES: &str = "millstream-tests/ssl,orders/kafka,orders/rocksdb";
 
 /// The suites that mostly wait: for brokers, for sessions to end, for pages to change. The rows run beside each other, the
 /// suites of a row one after the other.
-const SIDE_BY_SIDE: [&[&str]; 3] = [&["kill"], &["kafka_contract", "secure"], &["real_kafka", "browser"]];
+const SIDE_BY_SIDE: [&[&str]; 3] = [&["kill"], &["kafka_contract", "secure"], &["real_kafka", "browser", "read_models"]];
 
 /// The packages that need RocksDB, librdkafka or a browser.
 fn impure() -> Result<BTreeSet<String>, Failure> {
@@ -130,12 +166,15 @@ fn run_all_tests(build: &mut Build, tally: &mut Tally) -> Result<(), Failure> {
         // The suites that need it will fail; the others can run.
         tally.add_failure(format!("no Kafka: {}", failure.message));
     }
+    if let Err(failure) = build.postgres() {
+        tally.add_failure(format!("no PostgreSQL: {}", failure.message));
+    }
     let suites = packages::suites_of(&rest)?;
     let alone = suites.iter().filter(|suite| !SIDE_BY_SIDE.iter().any(|row| row.contains(&suite.as_str())));
     let alone = alone.flat_map(|suite| ["--test", suite]);
     let alone = ["--lib", "--bins", "--examples"].into_iter().chain(alone).collect::<Vec<_>>();
     // The packages and features are the same every time, so that nothing is compiled twice.
-    let rest = |args: &[&str], prefix: &str| tests_of(build, &rest, &[&["--features", SECURE], args].concat(), prefix);
+    let rest = |args: &[&str], prefix: &str| tests_of(build, &rest, &[&["--features", FEATURES], args].concat(), prefix);
     tally.add(rest(&alone, "")?);
     tally.add(rest(&["--doc"], "")?);
     // Compiled now, so that no suite waits for another's compiler.

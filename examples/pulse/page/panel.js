@@ -61,6 +61,7 @@ function build(element, act) {
     rates: text("pulse-figure"),
     visitor: make("input", { type: "number", min: "0", value: "1001", id: "pulse-visitor" }),
     visitorList: make("ol"),
+    visitorWhy: make("p"),
     product: make("select", { id: "pulse-product" }),
     productList: make("ol"),
     news: make("ul", { className: "pulse-news" }),
@@ -76,7 +77,7 @@ function build(element, act) {
     make("p", {}, view.letters),
   );
   const found = card("What it finds out", make("p", {}, view.bots), make("p", {}, view.rates));
-  const next = card("What to show next", label("to visitor", view.visitor), view.visitorList);
+  const next = card("What to show next", label("to visitor", view.visitor), view.visitorList, view.visitorWhy);
   const also = card("Also viewed", label("after", view.product), view.productList);
   element.replaceChildren(make("div", { className: "pulse-panel" }, run, play, found, next, also), view.news);
   return view;
@@ -165,8 +166,8 @@ async function recommendations(view, api) {
   const visitor = Math.trunc(Number(view.visitor.value));
   if (view.visitor.value !== "" && visitor >= 0) {
     const { because, recommended } = await api.get(`/recommend/user/${visitor}`);
-    const why = because === "popular" ? ["(nothing viewed yet: the most popular)"] : [];
-    updateList(view.visitorList, [...recommended.slice(0, 5).map(({ page }) => page), ...why], "li");
+    updateList(view.visitorList, recommended.slice(0, 5).map(({ page }) => page), "li");
+    set(view.visitorWhy, because === "popular" ? "Nothing viewed yet: the most popular" : "");
   }
   const page = view.product.value;
   if (page) {

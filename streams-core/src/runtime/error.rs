@@ -377,6 +377,12 @@ pub enum AppError {
         /// The operating system's error.
         reason: String,
     },
+    /// What was to run beside the application could not be started.
+    #[error("{reason}")]
+    Beside {
+        /// Why.
+        reason: String,
+    },
     /// A thread of the application panicked.
     #[error("thread {thread} panicked: {message}")]
     Panic {

@@ -42,12 +42,11 @@ pub(super) fn check(source: &Source) -> Vec<String> {
         }
     }
     // Users know one crate; the others are its parts.
-    if ["streams-core/src/", "streams-http/src/", "streams-kafka/src/", "streams-rocksdb/src/"]
-        .iter()
-        .any(|of| source.path.starts_with(of))
-    {
+    const PARTS: [&str; 6] =
+        ["streams_connect", "streams_core", "streams_http", "streams_kafka", "streams_rocksdb", "streams_sql"];
+    if PARTS.iter().any(|part| source.path.starts_with(&format!("{}/src/", part.replace('_', "-")))) {
         for (number, line) in example_lines(&source.text) {
-            for part in ["streams_core", "streams_http", "streams_kafka", "streams_rocksdb"] {
+            for part in PARTS {
                 if line.contains(part) {
                     say(number, &format!("an example says `{part}`: users write `millstream`"));
                 }

@@ -1,6 +1,6 @@
 //! The dead letters of an application, for those who look at them and put them back one by one.
 //!
-//! `letter.rs` is what a letter says, `unreplayed.rs` reads those that no replay has seen, `way_back.rs` decides whether and how a record goes back, and `putting_back.rs` writes it. All letters at
+//! `letter.rs` is what a letter says, `adding.rs` writes one, `unreplayed.rs` reads those that no replay has seen, `way_back.rs` decides whether and how a record goes back, and `putting_back.rs` writes it. All letters at
 //! once, each once, are put back by [`Replay`](crate::dead_letters::Replay).
 
 use std::ops::Range;
@@ -11,6 +11,7 @@ use super::{Client, ClientError, Newest, NewestPage};
 use crate::record::{Offset, Partition, TopicPartition};
 use crate::topic::Topic;
 
+mod adding;
 mod letter;
 mod putting_back;
 mod unreplayed;
