@@ -29,7 +29,8 @@ pub(crate) fn run() -> Result<(), Failure> {
     steps.run("crates of the quick start", few_crates_in_the_quick_start);
     dependencies(&mut steps);
     steps.run("clippy", || {
-        let lint = ["clippy", "--locked", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"];
+        let lint =
+            ["clippy", "--locked", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"];
         run_program(&mut build.cargo(&lint))
     });
     steps.run("clippy, examples with all features", || {

@@ -150,7 +150,8 @@ pub(crate) const FEATURES: &str = "millstream-tests/ssl,orders/kafka,orders/rock
 
 /// The suites that mostly wait: for brokers, for sessions to end, for pages to change. The rows run beside each other, the
 /// suites of a row one after the other.
-const SIDE_BY_SIDE: [&[&str]; 3] = [&["kill"], &["kafka_contract", "secure"], &["real_kafka", "browser", "read_models"]];
+const SIDE_BY_SIDE: [&[&str]; 3] =
+    [&["kill"], &["kafka_contract", "secure"], &["real_kafka", "browser", "read_models"]];
 
 /// The packages that need RocksDB, librdkafka or a browser.
 fn impure() -> Result<BTreeSet<String>, Failure> {
@@ -174,7 +175,8 @@ fn run_all_tests(build: &mut Build, tally: &mut Tally) -> Result<(), Failure> {
     let alone = alone.flat_map(|suite| ["--test", suite]);
     let alone = ["--lib", "--bins", "--examples"].into_iter().chain(alone).collect::<Vec<_>>();
     // The packages and features are the same every time, so that nothing is compiled twice.
-    let rest = |args: &[&str], prefix: &str| tests_of(build, &rest, &[&["--features", FEATURES], args].concat(), prefix);
+    let rest =
+        |args: &[&str], prefix: &str| tests_of(build, &rest, &[&["--features", FEATURES], args].concat(), prefix);
     tally.add(rest(&alone, "")?);
     tally.add(rest(&["--doc"], "")?);
     // Compiled now, so that no suite waits for another's compiler.
