@@ -1,5 +1,6 @@
 //! Compares what the application tells with the fold, while it runs and at the end.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use millstream::client::{ClientError, Received};
@@ -12,7 +13,7 @@ use crate::following::Following;
 use crate::generator::MODELS;
 use crate::readings::{Reading, Summary};
 use crate::silences::Silences;
-use crate::topology::{ALL, BY_GRACE_STORE, DEVICES_STORE, GRACES, HOURS, MINUTES, READINGS, SECONDS, STATUS};
+use crate::topology::{ALL, BY_GRACE_STORE, Counts, DEVICES_STORE, GRACES, HOURS, MINUTES, READINGS, SECONDS, STATUS};
 
 /// So many examples of what is wrong are told.
 const EXAMPLES_MAX: usize = 5;
@@ -102,8 +103,8 @@ impl Check {
         let rows = running.query(&BY_GRACE_STORE)?.all(..).wait()?;
         report.missing.extend(self.compare_counts(&rows));
         for tried in [ALL].into_iter().chain(GRACES) {
-            let of_name = rows.iter().filter(|(row, _)| row.key == tried.name);
-            report.by_grace.push((tried.name, of_name.map(|(_, readings)| readings).sum()));
+            let accepted = rows.iter().map(|(_, counts)| counts.accepted(tried)).sum();
+            report.by_grace.push((tried.name, accepted));
         }
         report.told = self.silences.counts();
         let kept = running.query(&DEVICES_STORE)?.all().wait()?.into_iter().map(|(name, _)| name).collect();
@@ -112,12 +113,13 @@ impl Check {
     }
 
     /// What of the counts by grace is not as it must be. They may just be on their way.
-    fn compare_counts(&self, rows: &[(Windowed<String>, i64)]) -> Vec<String> {
+    fn compare_counts(&self, rows: &[(Windowed<String>, Counts)]) -> Vec<String> {
+        let minutes: BTreeMap<i64, &Counts> = rows.iter().map(|(row, counts)| (row.window.start.0, counts)).collect();
         let newest = self.fold.counted.last_key_value().map_or(0, |((minute, _), _)| *minute);
         let recent = self.fold.counted.iter().filter(|((minute, _), _)| *minute > newest - COUNTS_KEPT_MS);
         let compare = |((minute, name), expected): (&(i64, &'static str), &i64)| {
-            let is_it = |row: &&(Windowed<String>, i64)| row.0.window.start.0 == *minute && row.0.key == *name;
-            let found = rows.iter().find(is_it).map_or(0, |row| row.1);
+            let tried = [ALL].into_iter().chain(GRACES).find(|tried| tried.name == *name)?;
+            let found = minutes.get(minute).map_or(0, |counts| counts.accepted(tried));
             (found != *expected)
                 .then(|| format!("minute {minute} has {found} readings with {name}, and not {expected}"))
         };

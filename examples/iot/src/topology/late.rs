@@ -1,14 +1,19 @@
 //! What is late? The same readings, counted per minute with three graces: a window takes what comes before its end and the grace,
 //! and the rest is dropped. A longer grace loses less, and its results are final later.
 //!
-//! Each count is per device, where the readings are, so that nothing changes their order before they are counted. The counts of
-//! all devices are added up afterwards.
+//! What is late is a matter of order. So readings are counted by the partition that they come from, and on their way to the
+//! counts those of each partition keep to themselves: where partitions meet, as in a repartition by anything else, some readings
+//! would overtake others. Afterwards the counts of all partitions and graces come together in one row for each minute.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use millstream::prelude::*;
+use millstream::record::Partition;
+use serde::{Deserialize, Serialize};
 
 use super::{MINUTE, Temperatures};
+use crate::readings::Millidegrees;
 
 /// A grace that is tried out.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +22,7 @@ pub struct Tried {
     pub name: &'static str,
     /// How late a reading may be.
     pub grace: Duration,
-    /// The store of what it counts, by device and minute.
+    /// The store of what it counts, by partition and minute.
     store: &'static str,
 }
 
@@ -31,67 +36,88 @@ pub const GRACES: [Tried; 3] = [
 /// A grace that is longer than anything is late: what it counts is what there is.
 pub const ALL: Tried = Tried { name: "all", grace: Duration::from_secs(600), store: "counted-all" };
 
-/// The readings of all devices in each minute, by what their grace is called.
-pub const BY_GRACE_STORE: WindowStore<String, i64> = WindowStore::new("readings-by-grace");
+/// The readings of all devices in each minute.
+pub const BY_GRACE_STORE: WindowStore<String, Counts> = WindowStore::new("readings-by-grace");
 
-/// How long they are kept. Sums come from all partitions, some of which may be far behind others while they catch up.
+/// The key of all devices.
+const ALL_DEVICES: &str = "all devices";
+
+/// How long they are kept. Counts come from all partitions, some of which may be far behind others while they catch up.
 const KEEP: Duration = Duration::from_secs(6 * 3_600);
 
 /// How long they are shown.
 const SHOWN_FOR: Duration = Duration::from_secs(1_800);
 
+/// How many readings of a minute a partition has with a grace, so far.
+#[derive(Value, Debug, Clone, Serialize, Deserialize)]
+#[streams(json)]
+struct Count {
+    partition: i32,
+    grace: String,
+    readings: i64,
+}
+
+/// The readings of a minute: by what their grace is called, and partition.
+#[derive(Value, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[streams(json)]
+pub struct Counts(BTreeMap<String, BTreeMap<i32, i64>>);
+
+impl Counts {
+    fn set(&mut self, Count { partition, grace, readings }: Count) {
+        self.0.entry(grace).or_default().insert(partition, readings);
+    }
+
+    /// How many were accepted with a grace.
+    pub fn accepted(&self, tried: Tried) -> i64 {
+        self.0.get(tried.name).map_or(0, |partitions| partitions.values().sum())
+    }
+
+    /// How many were dropped, which a long grace accepts.
+    pub fn dropped(&self, tried: Tried) -> i64 {
+        self.accepted(ALL) - self.accepted(tried)
+    }
+}
+
 pub(super) fn late(temperatures: Temperatures<'_>) {
-    let per_device = temperatures.group_by_key();
+    let per_partition = temperatures
+        .process((), |(), _, temperature, out: &mut Forward<'_, i32, Millidegrees>| {
+            out.send(out.task().partition.0, temperature);
+        })
+        .repartition()
+        .named("by-partition")
+        .partitioned_by(|partition, _, _| Partition(*partition))
+        .group_by_key();
     let counted = |Tried { name, grace, store }: Tried| {
-        per_device
-            .windowed_by(Tumbling::of(MINUTE).grace(grace))
-            .count()
-            .named(store)
-            .stored_as(WindowStore::new(store))
-            .group_by(move |minute, count| (Windowed { key: name.to_owned(), window: minute.window }, count))
-            .windows_of(MINUTE)
-            .named(format!("{store}-together"))
-            .reduce(|sum, count| sum + count, |sum, count| sum - count)
-            .to_stream()
+        let counts = per_partition.windowed_by(Tumbling::of(MINUTE).grace(grace)).count().named(store);
+        counts.stored_as(WindowStore::new(store)).to_stream().filter_some().map(move |minute, readings| {
+            (ALL_DEVICES.to_owned(), Count { partition: minute.key, grace: name.to_owned(), readings })
+        })
     };
-    let [first, second, third] = GRACES.map(counted);
-    first
-        .merge(second)
-        .merge(third)
-        .merge(counted(ALL))
-        .filter_some()
-        .group_by(|minute, _| minute.key.clone())
-        .named("sums")
+    let [first, second, third] = GRACES;
+    counted(ALL)
+        .merge(counted(first))
+        .merge(counted(second))
+        .merge(counted(third))
+        .group_by_key()
+        .named("counts")
         .windowed_by(Tumbling::of(MINUTE).grace(KEEP))
-        .reduce(|_, newest| newest)
+        .aggregate(Counts::default, Counts::set)
         .stored_as(BY_GRACE_STORE)
         .live(|tile| {
-            let of = |name: &'static str| move |row: &Windowed<String>, n: &i64| if row.key == name { *n } else { 0 };
-            let [first, second, third] = GRACES.map(|tried| tried.name);
             tile.lines("Accepted, by grace")
-                .series(ALL.name, of(ALL.name))
-                .series(first, of(first))
-                .series(second, of(second))
-                .series(third, of(third))
+                .series(ALL.name, |_, counts| counts.accepted(ALL))
+                .series(first.name, move |_, counts| counts.accepted(first))
+                .series(second.name, move |_, counts| counts.accepted(second))
+                .series(third.name, move |_, counts| counts.accepted(third))
                 .last(SHOWN_FOR)
                 .unit("readings per minute")
         })
         .live(|tile| {
-            let [first, second, third] = GRACES.map(|tried| tried.name);
             tile.lines("Dropped, by grace")
-                .series(first, dropped(first))
-                .series(second, dropped(second))
-                .series(third, dropped(third))
+                .series(first.name, move |_, counts| counts.dropped(first))
+                .series(second.name, move |_, counts| counts.dropped(second))
+                .series(third.name, move |_, counts| counts.dropped(third))
                 .last(SHOWN_FOR)
                 .unit("readings per minute")
         });
-}
-
-/// What all have without what one has: rows of the same minute are added up.
-fn dropped(name: &'static str) -> impl Fn(&Windowed<String>, &i64) -> i64 {
-    move |row, readings| match row.key.as_str() {
-        key if key == ALL.name => *readings,
-        key if key == name => -readings,
-        _ => 0,
-    }
 }

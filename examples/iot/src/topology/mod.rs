@@ -29,7 +29,7 @@ pub const DEAD_LETTERS: Topic<Option<Vec<u8>>, Option<Vec<u8>>> = Topic::new("io
 /// The units of the models, for those who ask.
 const UNITS_STORE: KeyValueStore<String, Unit> = KeyValueStore::new("units");
 
-pub use late::{ALL, BY_GRACE_STORE, GRACES};
+pub use late::{ALL, BY_GRACE_STORE, Counts, GRACES};
 pub use roll_up::{GRACE, HOUR, HOURS, MINUTE, MINUTES, SECOND, SECONDS};
 pub use silence::{DEVICES_STORE, FORGOTTEN_AFTER, OFFLINE_AFTER, STATUS};
 

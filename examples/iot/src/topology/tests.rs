@@ -118,10 +118,11 @@ fn a_longer_grace_accepts_more_of_the_same_readings() {
     for second in [0, 60, 59, 90, 1, 180, 2] {
         measure(&mut driver, "a", 1.0, f64::from(second));
     }
-    let first = driver.windows(&BY_GRACE_STORE).into_iter().filter(|(_, start, _)| start.0 == 0);
-    let first: BTreeMap<_, _> = first.map(|(name, _, readings)| (name, readings)).collect();
-    let expected = [("no grace", 1), ("30 s", 2), ("2 min", 3), ("all", 4)];
-    assert_eq!(first, expected.map(|(name, readings)| (name.to_owned(), readings)).into());
+    let minutes = driver.windows(&BY_GRACE_STORE);
+    let first = minutes.iter().find(|(_, start, _)| start.0 == 0).map(|(_, _, counts)| counts).expect("a first minute");
+    let accepted = |tried| first.accepted(tried);
+    assert_eq!((GRACES.map(accepted), accepted(ALL)), ([1, 2, 3], 4));
+    assert_eq!(GRACES.map(|tried| first.dropped(tried)), [3, 2, 1]);
 }
 
 /// The new records about devices: who is what, and for how many seconds it was silent.
@@ -222,8 +223,16 @@ fn the_results_are_those_of_a_plain_fold_although_it_is_killed() {
     assert_eq!(fold.overdue(), Vec::<String>::new());
     assert!(compared[0] > 1_000 && compared[1] > 800 && compared[2] >= 100, "{compared:?}");
     assert!(fold.too_late > 10 && fold.too_late < fold.readings / 10, "{} of {}", fold.too_late, fold.readings);
-    let counted = driver.windows(&BY_GRACE_STORE).into_iter();
-    let counted: BTreeMap<_, _> = counted.map(|(name, start, readings)| ((start.0, name), readings)).collect();
-    let expected = fold.counted.iter().map(|((minute, name), readings)| ((*minute, (*name).to_owned()), *readings));
-    assert_eq!(counted, expected.collect());
+    let mut counted = BTreeMap::new();
+    for (_, start, counts) in driver.windows(&BY_GRACE_STORE) {
+        for tried in GRACES.into_iter().chain([ALL]) {
+            counted.insert((start.0, tried.name), counts.accepted(tried));
+        }
+    }
+    let expected = |(minute, name)| fold.counted.get(&(minute, name)).copied().unwrap_or(0);
+    assert!(counted.len() >= 4 * 120, "{}", counted.len());
+    for (place, accepted) in &counted {
+        assert_eq!(*accepted, expected(*place), "{place:?}");
+    }
+    assert!(fold.counted.keys().all(|place| counted.contains_key(place)));
 }
