@@ -17,6 +17,21 @@ pub(crate) fn all() -> Result<BTreeSet<String>, Failure> {
     Ok(names(&tree(&["--depth", "0", "--workspace"])?))
 }
 
+/// The names of the packages that users depend on.
+pub(crate) fn published() -> Result<Vec<String>, Failure> {
+    let metadata = ["metadata", "--locked", "--no-deps", "--format-version", "1"];
+    let metadata = output_of(command(cargo_program()).args(metadata))?;
+    published_in(&metadata).ok_or_else(|| Failure::failed("`cargo metadata` prints something unexpected"))
+}
+
+/// Cargo says where a package may be published: nowhere, in some registries, or everywhere.
+fn published_in(metadata: &str) -> Option<Vec<String>> {
+    let metadata: Value = serde_json::from_str(metadata).ok()?;
+    let packages = metadata["packages"].as_array()?.iter();
+    let packages = packages.filter(|package| package["publish"].as_array().is_none_or(|where_| !where_.is_empty()));
+    packages.map(|package| package["name"].as_str().map(str::to_owned)).collect()
+}
+
 /// The names of the suites in these packages' `tests` folders.
 pub(crate) fn suites_of(packages: &BTreeSet<String>) -> Result<BTreeSet<String>, Failure> {
     let metadata = ["metadata", "--locked", "--no-deps", "--format-version", "1"];
@@ -98,13 +113,21 @@ fn version_in_lock(lock: &str, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{all, c_compilers_of, features, pure, suites, suites_of, version_in_lock};
+    use super::{all, c_compilers_of, features, published_in, pure, suites, suites_of, version_in_lock};
 
     #[test]
     fn features_are_read_without_default_comments_and_other_sections() {
         let manifest = "[package]\nname = \"x\"\n[features]\ndefault = [\"a\"]\n## About a.\na = []\n# b = []\n\
                         c = [\"a\", \"dep:c\"]\n\n[dependencies]\nd = \"1\"\n";
         assert_eq!(features(manifest), ["a", "c"]);
+    }
+
+    #[test]
+    fn published_packages_are_those_that_may_go_anywhere() {
+        let package = |name: &str, publish: &str| format!(r#"{{"name":"{name}","publish":{publish}}}"#);
+        let packages = [package("core", "null"), package("tests", "[]"), package("own", r#"["ours"]"#)].join(",");
+        let published = published_in(&format!(r#"{{"packages":[{packages}]}}"#));
+        assert_eq!(published, Some(vec!["core".to_owned(), "own".to_owned()]));
     }
 
     #[test]

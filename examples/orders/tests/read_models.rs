@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use millstream::log::{Doorbell, Log as _};
 use millstream::prelude::*;
 use serde_json::{Value as Json, json};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
@@ -253,6 +254,22 @@ fn disturb(world: &World<'_>, writing: &Writing, cycles: usize) {
     }
 }
 
+/// Creates the topics, without what another run has left in them.
+fn create_topics(kafka: &str, client: &Client) {
+    let admin = Kafka::at(kafka).admin(Doorbell::new()).unwrap();
+    // Those that are not there cannot be deleted.
+    let _ = admin.delete_topics(TOPICS.map(str::to_owned).into()).wait();
+    let began = Instant::now();
+    for topic in TOPICS {
+        let topic = Topic::<String, String>::named(topic).unwrap();
+        // A broker deletes a topic some time after it has said so.
+        while let Err(error) = client.create_topic(&topic).partitions(4).create() {
+            assert!(began.elapsed() < Duration::from_secs(30), "{error}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
 #[test]
 fn both_databases_are_what_the_events_say_whoever_is_killed_or_stopped() {
     let kafka = std::env::var("MILLSTREAM_KAFKA").expect("MILLSTREAM_KAFKA, as `cargo xtask test` sets it");
@@ -268,9 +285,7 @@ fn both_databases_are_what_the_events_say_whoever_is_killed_or_stopped() {
         client.batch_execute(&format!("CREATE SCHEMA {schema}")).await.unwrap();
     });
     let client = Client::new(Kafka::at(&kafka)).unwrap();
-    for topic in TOPICS {
-        client.create_topic(&Topic::<String, String>::named(topic).unwrap()).partitions(4).create().unwrap();
-    }
+    create_topics(&kafka, &client);
     let postgres = format!("{server} options='-c search_path={schema}'");
     let world = World { kafka: &kafka, postgres, id, folder: folder.path() };
     let writing = Writing::default();
