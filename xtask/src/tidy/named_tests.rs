@@ -63,10 +63,18 @@ fn files_of(module: &str) -> Vec<String> {
 /// Whether some code has a test with that name or, without a name, any test.
 fn has_test(code: &str, name: Option<&str>) -> bool {
     let Some(name) = name else { return code.contains("#[test]") };
-    code.match_indices(&format!("fn {name}(")).any(|(at, _)| {
+    let is_one = code.match_indices(&format!("fn {name}(")).any(|(at, _)| {
         let before = &code[..at];
         before[before.rfind(['}', ';']).unwrap_or(0)..].contains("#[test]")
-    })
+    });
+    is_one || is_listed(code, name)
+}
+
+/// Whether a function is in a list of those that are tests of several implementations each: `on_both!(a, b)`.
+fn is_listed(code: &str, name: &str) -> bool {
+    let lists = code.match_indices("on_both!(").map(|(at, found)| &code[at + found.len()..]);
+    let mut listed = lists.filter_map(|rest| rest.split_once(')')).flat_map(|(list, _)| list.split(','));
+    listed.any(|listed| listed.trim() == name)
 }
 
 #[cfg(test)]
@@ -80,6 +88,7 @@ mod tests {
             ("streams-core/src/a/mod.rs", "// #[test] fn holds() {}"),
             ("streams-core/src/c/tests/mod.rs", "#[test]\n#[should_panic(expected = \"}\")]\nfn holds() {}"),
             ("tests/x/deep/y.rs", "#[test]\nfn holds() {}"),
+            ("tests/z/z.rs", "on_both!(\n    holds,\n    lasts,\n);\nfn holds<D>(d: &D) {}\nfn helps<D>(d: &D) {}"),
         ];
         let sources = sources.map(|(path, text)| Source::new(path, text.to_owned()));
         for (test, is_there) in [
@@ -96,6 +105,8 @@ mod tests {
             ("`a::holds`", false),
             ("`c`", false),
             ("`d::tests`", false),
+            ("`lasts` in `tests/z`", true),
+            ("`helps` in `tests/z`", false),
             ("`helps` in `tests/x`", false),
             ("`holds` in `tests/y`", false),
             ("none", false),
