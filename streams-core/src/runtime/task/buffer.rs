@@ -5,7 +5,8 @@
 //! has been reached, and then for `max.task.idle.ms` (KIP-353, KIP-695).
 //!
 //! Which time a record has is decided when it becomes the first one of its partition: its own timestamp, what a policy says,
-//! or what the source extracts from it. A record that has none comes first, so that it is skipped at once.
+//! or what the source extracts from it. A record that has none comes first, so that it is skipped at once, and so does one that
+//! is refused because it is too far ahead of the clock: nobody waits until that time comes, nor hears that it has.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -21,6 +22,7 @@ use crate::operators::{InputMeter, Mark, OperatorError, SourceNode};
 use crate::record::{Offset, Timestamp, TopicPartition};
 use crate::runtime::alignment::Lanes;
 use crate::runtime::offset_metadata::KeptSender;
+use crate::runtime::settings::{ErrorSettings, OnFuture};
 use crate::runtime::worker::{LostPosition, panic_message};
 use crate::topic::TimestampPolicy;
 
@@ -58,6 +60,8 @@ pub(crate) struct Input {
     /// Since when it is empty although there are more records, as far as anybody has asked.
     lacking_since: Option<Duration>,
     timing: Timing,
+    /// How far ahead of the clock its records may be, and what becomes of others.
+    future: Option<(Duration, OnFuture)>,
     /// The time of the next record, once it is known, where it is not simply the record's own.
     next_time: Option<Result<Timestamp, OperatorError>>,
     /// Records come out of these first, if they are aligned.
@@ -115,6 +119,7 @@ impl Input {
             empty_since: None,
             lacking_since: None,
             timing,
+            future: None,
             next_time: None,
             lanes: None,
             parking: None,
@@ -124,6 +129,19 @@ impl Input {
     /// Lets records of a retry topic wait until they are due, which they are after that time.
     pub(super) fn parked_for(self, delay: Option<Duration>) -> Self {
         Self { parking: delay.map(|delay| Box::new(Parking::of(delay))), ..self }
+    }
+
+    /// Says what becomes of records that are ahead of the clock. Those that the application's own tasks send are not looked at.
+    pub(super) fn guarded(self, settings: &ErrorSettings) -> Self {
+        let max = settings.future_max.filter(|_| !self.is_internal);
+        Self { future: max.map(|max| (max, settings.future)), ..self }
+    }
+
+    /// How far a record's time is ahead of the clock and how far it may be, if that is too far.
+    pub(super) fn too_far_ahead(&self, time: Timestamp, wall_clock: Timestamp) -> Option<(Duration, Duration)> {
+        let (max, _) = self.future?;
+        let ahead = u64::try_from(time.0.saturating_sub(wall_clock.0)).map(Duration::from_millis).ok()?;
+        (ahead > max).then_some((ahead, max))
     }
 
     /// The name of the node that reads it.
@@ -316,10 +334,15 @@ impl Input {
         if self.waits(wall_clock) {
             return None;
         }
-        match self.decided_time(wall_clock) {
-            None => Some(self.head()?.timestamp),
-            Some(time) => Some(time.unwrap_or(Timestamp::UNKNOWN)),
-        }
+        let time = match self.decided_time(wall_clock) {
+            None => self.head()?.timestamp,
+            Some(time) => time.unwrap_or(Timestamp::UNKNOWN),
+        };
+        Some(match (self.future, self.too_far_ahead(time, wall_clock)) {
+            (Some((_, OnFuture::Clamp)), Some(_)) => wall_clock,
+            (_, Some(_)) => Timestamp::UNKNOWN,
+            (_, None) => time,
+        })
     }
 
     /// Whether records with negative timestamps are skipped, whatever the application's settings say.
@@ -486,6 +509,25 @@ mod tests {
         input.push(batch(0, timestamps, end));
         input.reached_end(Offset(end));
         input
+    }
+
+    /// Regression: a task that was about to refuse such a record told others that it had come as far as that.
+    #[test]
+    fn a_record_of_the_far_future_comes_at_once_or_with_the_clocks_time() {
+        let allowing =
+            |future| ErrorSettings { future_max: Some(Duration::from_millis(100)), future, ..ErrorSettings::default() };
+        for (settings, own, expected) in [
+            (ErrorSettings::default(), [3, 5_000, 4], "2 3 6 5000 4"),
+            (allowing(OnFuture::DeadLetter), [3, 5_000, 4], "2 3 -1 4 6"),
+            (allowing(OnFuture::Clamp), [3, 5_000, 4], "2 3 6 1000 4"),
+            (allowing(OnFuture::Fail), [3, 1_101, 4], "2 3 -1 4 6"),
+            (allowing(OnFuture::Fail), [3, 1_100, 4], "2 3 6 1100 4"),
+        ] {
+            let policy = TimestampPolicy::Fail;
+            let mut inputs = [timed(policy, &own).guarded(&settings), timed(policy, &[2, 6])];
+            let order: Vec<_> = order(&mut inputs).iter().map(|(_, time)| time.to_string()).collect();
+            assert_eq!(order.join(" "), expected, "{settings:?} {own:?}");
+        }
     }
 
     /// Regression: an end that was reached while records were waiting was forgotten, so the position stayed in front of a marker

@@ -81,7 +81,8 @@ impl Building<'_> {
             let (node, reading) = self.plan.source_of(id.subtopology, &start.partition.topic)?;
             let (_, source) = parts.sources.iter().find(|(source, _)| *source == node)?;
             let lanes = self.lanes(&start);
-            let input = Input::new(Rc::clone(source), start, reading.timestamps.unwrap_or(self.timestamps));
+            let input = Input::new(Rc::clone(source), start, reading.timestamps.unwrap_or(self.timestamps))
+                .guarded(&self.failures.policy.settings);
             // One that extracts times is another object.
             let node = parts.names.get(&Address::of(source)).cloned().unwrap_or_default();
             let input = input.read_by(&node);

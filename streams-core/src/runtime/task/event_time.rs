@@ -43,8 +43,8 @@ impl Task {
 
     /// Tells those who read the task's repartition topics how far it is. Its caches must be empty.
     pub(crate) fn tell(&mut self, collector: &RefCell<ProducerCollector>) -> Result<(), LogError> {
-        let stream_time = self.context.stream_time;
-        self.teller.as_mut().map_or(Ok(()), |teller| teller.tell(stream_time, collector))
+        let times = (self.context.stream_time, self.context.wall_clock);
+        self.teller.as_mut().map_or(Ok(()), |teller| teller.tell(times, collector))
     }
 
     /// What the task does next.

@@ -74,21 +74,15 @@ pub(super) fn set_position(context: &mut Context, input: &Input, offset: Offset)
     }
 }
 
-/// Gives a record the clock's time if it is too far ahead of it, or refuses it, as the settings say. What the
-/// application's own tasks send is not looked at.
+/// Gives a record the clock's time if it is too far ahead of it, or refuses it, as the settings say.
 pub(super) fn guard_future(
     failures: &Failures,
     input: &Input,
     record: &mut RecordRef<'_>,
     wall_clock: Timestamp,
 ) -> Option<OperatorError> {
-    let settings = &failures.policy.settings;
-    let max = settings.future_max.filter(|_| !input.is_internal)?;
-    let ahead = u64::try_from(record.timestamp.0.saturating_sub(wall_clock.0)).map(Duration::from_millis).ok()?;
-    if ahead <= max {
-        return None;
-    }
-    if settings.future == OnFuture::Clamp {
+    let (ahead, max) = input.too_far_ahead(record.timestamp, wall_clock)?;
+    if failures.policy.settings.future == OnFuture::Clamp {
         record.timestamp = wall_clock;
         return None;
     }

@@ -53,9 +53,12 @@ impl Teller {
     }
 
     /// Tells it all partitions that don't know. `stream_time` is the task's; its caches are empty.
+    ///
+    /// What is told is in a header. The record that carries it is one of now, if that is earlier: brokers refuse records that
+    /// are ahead of their clocks.
     pub(super) fn tell(
         &mut self,
-        stream_time: Timestamp,
+        (stream_time, wall_clock): (Timestamp, Timestamp),
         collector: &RefCell<ProducerCollector>,
     ) -> Result<(), LogError> {
         let Some(reached) = self.reached else { return Ok(()) };
@@ -65,7 +68,7 @@ impl Teller {
         for topic in &self.topics {
             let Some(marks) = &topic.marks else { continue };
             let (partitions, headers) = marks.tell(reached, self.is_silent);
-            let time = reached.unwrap_or(stream_time).max(Timestamp(0));
+            let time = reached.unwrap_or(stream_time).min(wall_clock).max(Timestamp(0));
             for partition in partitions {
                 collector.borrow_mut().send(topic, partition, None, None, time, &headers)?;
             }
