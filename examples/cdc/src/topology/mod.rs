@@ -31,6 +31,8 @@ pub const CUSTOMERS_STORE: KeyValueStore<CustomerKey, Customer> = KeyValueStore:
 pub const PRODUCTS_STORE: KeyValueStore<ProductKey, Product> = KeyValueStore::new("products");
 /// The orders as they are now.
 pub const ORDERS_STORE: KeyValueStore<OrderKey, Order> = KeyValueStore::new("orders");
+/// The orders with their customers, on the way to their products. It has a name because its changelog has it, too.
+const WITH_CUSTOMERS_STORE: KeyValueStore<OrderKey, EnrichedOrder> = KeyValueStore::new("orders-with-customers");
 /// The orders with their customers and products.
 pub const ENRICHED_STORE: KeyValueStore<OrderKey, EnrichedOrder> = KeyValueStore::new("enriched-orders");
 
@@ -49,6 +51,7 @@ pub fn cdc() -> Result<Topology, TopologyError> {
             EnrichedOrder::with_customer,
         )
         .named("order-customer")
+        .stored_as(WITH_CUSTOMERS_STORE)
         .left_join_on(products, |_, enriched| ProductKey { id: enriched.order.product_id }, EnrichedOrder::and_product)
         .named("order-product")
         .stored_as(ENRICHED_STORE);
