@@ -83,6 +83,11 @@ pub fn run(place: &Place, plan: Plan, stop: &Stop) -> Result<bool, Failure> {
     let http = Http::of(&running).bind(format!("127.0.0.1:{}", plan.port)).allow_actions(true).start()?;
     say(format_args!("iot on {}; open {} (Ctrl-C ends it)", place.describe(), http.url()))?;
 
+    // Silences are measured from when the application listens, which on Kafka takes some seconds.
+    while running.state() != AppState::Running && !stop.is_asked() {
+        check_state(&running)?;
+        stop.doorbell.wait(LOOK_EVERY);
+    }
     let began = Instant::now();
     let mut next_line = LINE_EVERY;
     loop {
