@@ -72,10 +72,9 @@ pub(super) fn alerts(builder: &StreamsBuilder, suspicions: Suspicions<'_>) {
         .expire_after(SHOWN_FOR)
         .live(|tile| {
             tile.table("Latest alerts")
+                .column("because", |_, alert| alert.reason.clone())
                 .column("card", |_, alert| alert.card.clone())
                 .column("holder", |_, alert| alert.holder.clone())
-                .column("rule", |_, alert| alert.rule.id().to_owned())
-                .column("because", |_, alert| alert.reason.clone())
         })
         .live(|tile| tile.number("Alerts").rows().unit("in an hour"));
     alerts

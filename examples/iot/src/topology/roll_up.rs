@@ -32,8 +32,8 @@ const SECONDS_STORE: WindowStore<String, Summary> = WindowStore::new("seconds");
 const MINUTES_STORE: WindowStore<String, Summary> = WindowStore::new("minutes");
 const HOURS_STORE: WindowStore<String, Summary> = WindowStore::new("hours");
 
-/// How long minutes are kept to be shown.
-const SHOWN_FOR: Duration = Duration::from_secs(1_800);
+/// How long minutes are kept to be shown. A page reads the rows of all devices, so it is not for long.
+const SHOWN_FOR: Duration = Duration::from_secs(600);
 
 /// The final results of hours.
 const FINAL_HOURS_STORE: KeyValueStore<Windowed<String>, Summary> = KeyValueStore::new("final-hours").windows_of(HOUR);
