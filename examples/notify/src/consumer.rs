@@ -16,7 +16,7 @@ use millstream::runtime::Handle;
 use crate::go::form;
 use crate::go::gin::{self, Refusal};
 use crate::inbox::{self, KEPT, MARKS, Marks, ROWS};
-use crate::notification::to_json;
+use crate::notification::{Notification, to_json};
 use crate::stream;
 use crate::topics::{READS, Read};
 
@@ -56,18 +56,22 @@ async fn list(State(asked): State<Asked>, method: Method, uri: Uri) -> Result<Re
     let user = user_in(&uri)?;
     let rows = asked.app.query(&ROWS).map_err(refused)?.waiting(PATIENCE);
     let rows = rows.prefixed(inbox::prefix(&user)).await.map_err(refused)?;
+    Ok(gin::answer(StatusCode::OK, listed(&rows)))
+}
+
+/// The answer with these rows.
+fn listed(rows: &[(String, Notification)]) -> Vec<u8> {
     if rows.is_empty() {
-        let none = br#"{"message":"No notifications found for user","notifications":[]}"#;
-        return Ok(gin::answer(StatusCode::OK, none.to_vec()));
+        return br#"{"message":"No notifications found for user","notifications":[]}"#.to_vec();
     }
-    // A list comes in two pages if new ones arrive meanwhile, and the first page may have some that the second page's push out.
+    // Rows come in two pages if new ones arrive meanwhile, and the first page may have some that the second page's push out.
     let kept = usize::try_from(KEPT).unwrap_or(usize::MAX);
     let rows = rows.iter().skip(rows.len().saturating_sub(kept));
     let rows = rows.map(|(_, it)| to_json(&it.from, &it.to, it.message.as_bytes()));
     let mut json = br#"{"notifications":["#.to_vec();
     json.extend(rows.collect::<Vec<_>>().join(&b','));
     json.extend_from_slice(b"]}");
-    Ok(gin::answer(StatusCode::OK, json))
+    json
 }
 
 /// `{"unread":2}`.
@@ -116,4 +120,18 @@ pub fn refused(error: QueryError) -> Response {
 /// The number of the last event that a listener has got, if it says so.
 pub fn last_event(headers: &HeaderMap) -> Option<u64> {
     headers.get("last-event-id")?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_has_the_last_thousand_of_what_was_read() {
+        let message = |number: u64| Notification { message: format!("n{number}."), ..Notification::default() };
+        let rows: Vec<_> = (0..KEPT + 2).map(|number| (inbox::row("1", number), message(number))).collect();
+        let json = String::from_utf8_lossy(&listed(&rows)).into_owned();
+        assert_eq!(json.matches("\"message\"").count(), 1_000);
+        assert!(!json.contains("n1.") && json.contains("\"n2.") && json.contains("\"n1001."), "{json}");
+    }
 }

@@ -66,9 +66,10 @@ impl Listener {
                 self.last = Some(number);
                 (!self.is_new).then(|| event(number, &notification))
             }
+            // From now on nothing is missed, which is good to know for whoever tries it out.
             Ok(Live::Complete) => {
                 self.is_new = false;
-                None
+                Some(Event::default().comment("listening"))
             }
             // The oldest ones go when new ones come.
             Ok(Live::Reset | Live::Row(_, None)) => None,

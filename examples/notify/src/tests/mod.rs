@@ -82,9 +82,15 @@ fn the_server_of_routes_alone_ends_although_somebody_is_still_asking() {
     let (socket, address) = server::listen(0).unwrap();
     let client = Client::new(Embedded::in_memory()).unwrap();
     let server = Server::start(socket, producer::routes(client)).unwrap();
-    let mut slow = TcpStream::connect(address).unwrap();
-    slow.write_all(b"POST /send HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nfrom").unwrap();
     let idle = TcpStream::connect(address).unwrap();
+    let mut slow = TcpStream::connect(address).unwrap();
+    let mut begun = [0; 12];
+    slow.write_all(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    slow.read_exact(&mut begun).unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 404");
+    slow.write_all(b"POST /send HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nfrom").unwrap();
+    // Once the server has read it.
+    Doorbell::new().wait(Duration::from_millis(100));
     let began = Instant::now();
     drop(server);
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
