@@ -86,7 +86,7 @@ fn reading_is_remembered_and_new_ones_are_unread_again() {
     // The answer knows of it, although the application takes its time, and so does every later one.
     instance.app.pause();
     let answer = std::thread::scope(|scope| {
-        let asking = scope.spawn(&read);
+        let asking = scope.spawn(read);
         let sent = || instance.client.read(&READS).unwrap().len();
         while sent() == 0 {}
         Doorbell::new().wait(Duration::from_millis(100));
