@@ -37,6 +37,9 @@
 //! Whoever reads can compare the positions with what was written, in the same transaction as the rows: a table is as fresh as
 //! its positions say ([`Sqlite::positions`], [`Postgres::positions`]).
 //!
+//! A table belongs to one sink, in as many processes as you like: two sinks of different names would take its partitions from each
+//! other all the time.
+//!
 //! # What a row is
 //!
 //! A record writes the row of its key, and one without a value deletes it. A record whose value does not fit the table, by a

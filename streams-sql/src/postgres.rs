@@ -28,6 +28,9 @@ use crate::{ColumnType, RebuildError, SqlTable, SqlValue};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The number of the lock that is held while tables are created: `milstrm` in ASCII.
+const CREATING: i64 = 0x006d_696c_7374_726d;
+
 /// How long a write may take if the network swallows it; the server ends statements earlier.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -235,13 +238,15 @@ fn connect(config: &Config, schema: &Schema) -> Result<Connected, TargetError> {
 async fn prepare(client: Client, schema: &Schema) -> Result<(Client, [Statement; 4]), tokio_postgres::Error> {
     let timeout = STATEMENT_TIMEOUT.as_millis();
     client.batch_execute(&format!("SET statement_timeout = {timeout}")).await?;
-    // Two who create a table at once may both find none, and one of them fails.
+    // Of two who create a table at once one may fail in several ways, `IF NOT EXISTS` or not.
+    client.batch_execute(&format!("SELECT pg_advisory_lock({CREATING})")).await?;
     for (name, create) in [(schema::POSITIONS, schema::create_positions()), (&*schema.name, schema.create::<Sql>())] {
         let there = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&schema::quoted_path(name)]).await?;
         if !there.get::<_, bool>(0) {
             client.batch_execute(&create).await?;
         }
     }
+    client.batch_execute(&format!("SELECT pg_advisory_unlock({CREATING})")).await?;
     let take = client.prepare(&schema::take::<Sql>()).await?;
     let advance = client.prepare(&schema::advance::<Sql>()).await?;
     // The server says which columns a table that was there does not have.
@@ -310,9 +315,11 @@ fn failed(error: &tokio_postgres::Error) -> TargetError {
         return TargetError::Unavailable(told(error));
     };
     let code = server.code();
-    // Connections, resources, conflicts, the administrator, the system. And two who create the same table at once.
+    // Connections, resources, conflicts, the administrator, the system.
     let passes = ["08", "53", "40", "55", "57", "58"].iter().any(|class| code.code().starts_with(class));
+    // Somebody else has created the table in between; what is in the way of a row is another matter.
     let passes = passes || [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE].contains(code);
+    let passes = passes || *code == SqlState::INTERNAL_ERROR;
     if passes { TargetError::Unavailable(told(error)) } else { TargetError::Fatal(told(error)) }
 }
 

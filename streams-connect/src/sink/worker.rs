@@ -97,8 +97,12 @@ impl Worker {
         })
     }
 
-    /// Carries records until it is stopped, or cannot go on.
-    pub(super) fn run(mut self) {
+    /// Carries records until it is stopped, or cannot go on. What it says is printed if nobody listens to what is logged.
+    pub(super) fn run(self) {
+        streams_core::aloud(|| self.run_aloud());
+    }
+
+    fn run_aloud(mut self) {
         let outcome = self.carry();
         if let Err(error) = &outcome {
             tracing::error!(target: "millstream", %error, "{error}");

@@ -16,6 +16,7 @@ on_both!(
     windowed_keys_are_columns,
     what_a_column_cannot_have_is_left_out_and_all_else_is_written,
     a_table_is_filled_again_beside_and_the_sink_goes_on_with_the_new_one,
+    many_sinks_that_begin_at_once_in_an_empty_database_all_begin,
 );
 
 const CENTS: Topic<String, Option<i64>> = Topic::new("cents");
@@ -146,4 +147,26 @@ fn a_table_is_filled_again_beside_and_the_sink_goes_on_with_the_new_one<D: Datab
     assert!(sink.trouble().is_none() && !sink.has_ended());
     sink.close().unwrap();
     assert_eq!(database.positions("cents__rebuild"), []);
+}
+
+fn many_sinks_that_begin_at_once_in_an_empty_database_all_begin<D: Database>(database: &D) {
+    let log = Embedded::in_memory();
+    let client = Client::new(log.clone()).unwrap();
+    client.send(&CENTS, "ada".to_owned(), Some(1)).unwrap();
+    let sinks: Vec<_> = (0..8)
+        .map(|number| {
+            // Two of them for each table.
+            let table = SqlTable::of(&ROWS, format!("cents_{}", number / 2));
+            let table = table.key("name", String::clone).column("cents", |cents| *cents);
+            Sink::new(format!("to-sql-{number}"), &ROWS, database.target(table)).start(log.clone()).unwrap()
+        })
+        .collect();
+    until("all have begun", || sinks.iter().all(|sink| sink.positions().len() == 1 || sink.trouble().is_some()));
+    for sink in sinks {
+        assert_eq!(sink.trouble(), None, "{}", sink.name());
+        sink.close().unwrap();
+    }
+    for number in 0..4 {
+        assert_eq!(database.rows(&format!("SELECT name, cents FROM cents_{number}")), ["ada|1"]);
+    }
 }
