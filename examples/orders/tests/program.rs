@@ -23,11 +23,14 @@ impl Orders {
     fn start(folder: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_orders"));
         command.args(["--port", "0", "--sql"]).arg(folder.join("read.db")).arg("--embedded").arg(folder.join("log"));
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        // With RocksDB, its state is in the folder that it is started in.
+        let errors = std::fs::File::options().create(true).append(true).open(folder.join("errors")).unwrap();
+        let mut child = command.current_dir(folder).stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.strip_prefix("orders at http://").and_then(|rest| rest.split('/').next());
-        let address = address.unwrap_or_else(|| panic!("it says {line:?}")).to_owned();
+        let errors = || std::fs::read_to_string(folder.join("errors")).unwrap_or_default();
+        let address = address.unwrap_or_else(|| panic!("it says {line:?} and {}", errors())).to_owned();
         Self { child, address }
     }
 

@@ -1,11 +1,17 @@
 //! Sinks on an embedded log, with a target that does what it is told.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use millstream::client::Newest;
-use millstream::log::{Doorbell, Log as _, OutgoingRecord, ProducerOptions, RecordRef};
+use millstream::log::{
+    Admin, CommitOutcome, CommittedOffset, Committer, Consumer, ConsumerOptions, Doorbell, GroupMetadata, Log,
+    LogError, LogErrorKind, Member, MemberEvent, MemberOptions, OffsetToCommit, OutgoingRecord, Producer,
+    ProducerOptions, RecordRef, Reply,
+};
 use millstream::prelude::*;
 use millstream::record::{Offset, Partition, TopicPartition};
 
@@ -321,6 +327,84 @@ fn who_was_fenced_and_is_a_member_still_takes_the_partition_again() {
     running.close().expect("it ends well");
     assert_eq!(shelf.values(), values);
     assert_eq!(shelf.inside().taken.len(), 5, "one partition was taken twice");
+}
+
+/// A log whose groups do not answer the first commits.
+struct Silent {
+    log: Embedded,
+    silences: Arc<AtomicU32>,
+}
+
+struct SilentMember(Box<dyn Member>, Arc<AtomicU32>);
+
+struct SilentCommitter(Arc<dyn Committer>, Arc<AtomicU32>);
+
+impl Log for Silent {
+    fn describe(&self) -> String {
+        self.log.describe()
+    }
+
+    fn consumer(&self, options: ConsumerOptions, doorbell: Doorbell) -> Result<Box<dyn Consumer>, LogError> {
+        self.log.consumer(options, doorbell)
+    }
+
+    fn producer(&self, options: ProducerOptions, doorbell: Doorbell) -> Result<Box<dyn Producer>, LogError> {
+        self.log.producer(options, doorbell)
+    }
+
+    fn member(&self, options: MemberOptions, doorbell: Doorbell) -> Result<Box<dyn Member>, LogError> {
+        Ok(Box::new(SilentMember(self.log.member(options, doorbell)?, Arc::clone(&self.silences))))
+    }
+
+    fn admin(&self, doorbell: Doorbell) -> Result<Arc<dyn Admin>, LogError> {
+        self.log.admin(doorbell)
+    }
+}
+
+impl Member for SilentMember {
+    fn poll(&mut self) -> Option<MemberEvent> {
+        self.0.poll()
+    }
+
+    fn acknowledge_revoked(&mut self) {
+        self.0.acknowledge_revoked();
+    }
+
+    fn committer(&self) -> Arc<dyn Committer> {
+        Arc::new(SilentCommitter(self.0.committer(), Arc::clone(&self.1)))
+    }
+
+    fn leave(&mut self) -> Poll<()> {
+        self.0.leave()
+    }
+}
+
+impl Committer for SilentCommitter {
+    fn commit(&self, metadata: &GroupMetadata, offsets: Vec<OffsetToCommit>) -> Reply<CommitOutcome> {
+        let less = |silences: u32| silences.checked_sub(1);
+        match self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) {
+            Ok(_) => Reply::ready(CommitOutcome::Retriable(LogError::new(LogErrorKind::Timeout, "no answer"))),
+            Err(_) => self.0.commit(metadata, offsets),
+        }
+    }
+
+    fn committed(&self, partitions: Vec<TopicPartition>) -> Reply<Result<Vec<Option<CommittedOffset>>, LogError>> {
+        self.0.committed(partitions)
+    }
+}
+
+#[test]
+fn while_the_group_does_not_say_whose_a_partition_is_it_is_asked_again() {
+    let log = log();
+    let values = send(&log, 0..100);
+    let shelf = Shelf::with_positions();
+    shelf.inside().faults.push_back(TargetError::Fenced("somebody rebuilds".to_owned()));
+    let silences = Arc::new(AtomicU32::new(3));
+    let running = sink(&shelf).start(Silent { log, silences: Arc::clone(&silences) }).expect("it starts");
+    until_written(&shelf, 100);
+    running.close().expect("it ends well");
+    assert_eq!(shelf.values(), values);
+    assert_eq!(silences.load(Ordering::SeqCst), 0, "the group was asked");
 }
 
 #[test]

@@ -51,6 +51,9 @@ pub(super) struct Worker {
     group: Option<Group>,
     /// Partitions that are this member's and that the target has not taken over yet.
     wanted: BTreeSet<TopicPartition>,
+    /// Partitions that somebody has taken, says the target, and of which the group has not said yet whose they are; and how far
+    /// they were.
+    doubted: BTreeMap<TopicPartition, Offset>,
     shares: BTreeMap<TopicPartition, Share>,
     patience: Patience,
     /// Where refused records go, once there was one.
@@ -88,6 +91,7 @@ impl Worker {
             consumer,
             group: None,
             wanted: BTreeSet::new(),
+            doubted: BTreeMap::new(),
             shares: BTreeMap::new(),
             patience: Patience::new(),
             letters: None,
@@ -116,6 +120,7 @@ impl Worker {
             self.attend_group()?;
             let mut is_busy = self.fetch()?;
             if self.patience.left().is_none() {
+                self.ask_for_doubted();
                 self.take_wanted()?;
                 is_busy |= self.write()?;
             }
@@ -228,6 +233,7 @@ impl Worker {
         let assigned: BTreeSet<TopicPartition> = tasks.iter().map(partition).collect();
         let gone: Vec<TopicPartition> = self.shares.keys().filter(|share| !assigned.contains(share)).cloned().collect();
         gone.iter().for_each(|partition| self.give_up(partition));
+        self.doubted.clear();
         self.wanted = assigned.into_iter().filter(|partition| !self.shares.contains_key(partition)).collect();
         if let Some(group) = &mut self.group {
             group.metadata = Some(metadata);
@@ -236,6 +242,7 @@ impl Worker {
 
     fn give_up_all(&mut self) {
         self.wanted.clear();
+        self.doubted.clear();
         let shares: Vec<TopicPartition> = self.shares.keys().cloned().collect();
         shares.iter().for_each(|partition| self.give_up(partition));
     }
@@ -438,21 +445,33 @@ impl Worker {
         Ok(())
     }
 
-    /// Somebody has taken the partition. If the group says that it is ours, it is taken back; if not, the group tells
-    /// who has it.
+    /// Somebody has taken the partition, so it is not written any more before the group has said whose it is.
     fn fenced(&mut self, partition: &TopicPartition, reason: &str) {
+        tracing::warn!(
+            target: "millstream",
+            "sink `{}`: {partition} was taken by somebody else: {reason}",
+            self.sink.name
+        );
         let position = self.shares.get(partition).map_or(Offset(0), Share::from);
-        let offsets = vec![OffsetToCommit { partition: partition.clone(), offset: position, metadata: String::new() }];
         self.give_up(partition);
-        let is_member = self.commit(offsets) == Some(CommitOutcome::Done);
-        tracing::warn!(target: "millstream", "sink `{}`: {partition} was taken by somebody else: {reason}", self.sink.name);
-        if is_member {
-            self.wanted.insert(partition.clone());
-        } else {
-            self.wait_out(format!(
-                "{partition} was taken by somebody else, and the group does not confirm that it is ours"
-            ));
-            self.wanted.clear();
+        self.doubted.insert(partition.clone(), position);
+    }
+
+    /// Finds out whether this is a member still, by committing what it knows. If it is, what was taken is taken back; if it is not,
+    /// the group will say what it has. As long as there is no answer, it is asked again.
+    fn ask_for_doubted(&mut self) {
+        if self.doubted.is_empty() {
+            return;
+        }
+        let offsets = self.doubted.iter().map(|(partition, offset)| OffsetToCommit {
+            partition: partition.clone(),
+            offset: *offset,
+            metadata: String::new(),
+        });
+        match self.commit(offsets.collect()) {
+            Some(CommitOutcome::Done) => self.wanted.extend(std::mem::take(&mut self.doubted).into_keys()),
+            Some(CommitOutcome::Fenced(_)) => self.doubted.clear(),
+            _ => self.wait_out("the group does not say whose the partitions are".to_owned()),
         }
     }
 
