@@ -38,7 +38,9 @@ pub(crate) fn run() -> Result<(), Failure> {
         run_program(clippy.args(["--", "-D", "warnings"]))
     });
     steps.run("docs", || {
-        let mut doc = build.cargo(&["doc", "--locked", "--no-deps"]);
+        // What the facade has without them is not all that it documents.
+        let features = "millstream/cli,millstream/http,millstream/sql,millstream/validator";
+        let mut doc = build.cargo(&["doc", "--locked", "--no-deps", "--features", features]);
         // Nobody reads the pages of programs and suites.
         doc.args(packages::published()?.iter().flat_map(|package| ["-p", package]));
         run_program(doc.env("RUSTDOCFLAGS", "-D warnings"))
