@@ -162,11 +162,12 @@ fn many_sinks_that_begin_at_once_in_an_empty_database_all_begin<D: Database>(dat
         })
         .collect();
     until("all have begun", || sinks.iter().all(|sink| sink.positions().len() == 1 || sink.trouble().is_some()));
-    for sink in sinks {
+    for sink in &sinks {
         assert_eq!(sink.trouble(), None, "{}", sink.name());
-        sink.close().unwrap();
     }
     for number in 0..4 {
-        assert_eq!(database.rows(&format!("SELECT name, cents FROM cents_{number}")), ["ada|1"]);
+        let sql = format!("SELECT name, cents FROM cents_{number}");
+        until("the row is there", || database.rows(&sql) == ["ada|1"]);
     }
+    sinks.into_iter().for_each(|sink| sink.close().unwrap());
 }
