@@ -47,9 +47,7 @@ pub mod prelude;
 
 /// For threads of the other crates that are no application's: what is logged there is printed as on those, if nobody listens.
 #[doc(hidden)]
-pub fn aloud<T>(say: impl FnOnce() -> T) -> T {
-    voice::Voice::new(clock::SystemClock::shared(), true).heard(say)
-}
+pub use voice::aloud;
 
 /// For the code that the derives generate only.
 #[doc(hidden)]

@@ -92,6 +92,23 @@ fn an_order_is_placed_paid_and_read_and_every_wrong_request_is_told_why() {
         assert!(began.elapsed() < Duration::from_secs(20), "{totals}");
     }
 
+    // Its own commands look at the log through it while it runs.
+    let command = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_orders"));
+        let output = command.current_dir(folder.path()).args(args).args(["--embedded", "log"]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    // The end of the first transaction has an offset, too.
+    for (at, version) in [("0", 1), ("1", 1), ("2", 2)] {
+        let (code, text) = command(&["state", "o-1", "--at", at]);
+        let state: Json = serde_json::from_str(&text).unwrap();
+        assert_eq!((code, &state["version"], &state["cents"]), (Some(0), &json!(version), &json!(250)), "{text}");
+    }
+    assert_eq!(command(&["state", "o-1", "--at", "2020-01-01T00:00:00Z"]), (Some(1), String::new()));
+    let rebuilt = command(&["rebuild", "order_summary", "--sql", "read.db"]);
+    assert_eq!(rebuilt, (Some(0), "made of 2 records\n".to_owned()));
+    assert_eq!(orders.ask("GET", "/orders/o-1", "").1["version"], 2);
+
     for (method, path, body, status, code, says) in [
         ("POST", "/orders/o-1/ship?version=1", "", 409, "conflict", "the order has version 2, and is paid"),
         ("POST", "/orders/o-1/pay", "", 409, "refused", "order o-1: it is paid already"),

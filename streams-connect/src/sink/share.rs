@@ -8,12 +8,16 @@ use streams_core::record::Offset;
 /// When so many records wait, no more are fetched until half of them are written.
 const WAITING_MAX: usize = 10_000;
 
+/// Or so many bytes: a target that is away for long must not fill the memory.
+const WAITING_BYTES_MAX: usize = 16 << 20;
+
 /// A partition that the target has taken over.
 pub(super) struct Share {
     /// The target has everything before this.
     from: Offset,
     waiting: VecDeque<RecordBatch>,
     records: usize,
+    bytes: usize,
     /// Records that the target has refused, and that are not passed yet.
     refused: BTreeSet<Offset>,
     is_paused: bool,
@@ -31,7 +35,7 @@ pub(super) enum Flow {
 impl Share {
     pub(super) fn new(from: Offset) -> Self {
         let (waiting, refused) = (VecDeque::new(), BTreeSet::new());
-        Self { from, waiting, records: 0, refused, is_paused: false, committed: None }
+        Self { from, waiting, records: 0, bytes: 0, refused, is_paused: false, committed: None }
     }
 
     pub(super) const fn from(&self) -> Offset {
@@ -41,6 +45,7 @@ impl Share {
     /// More has arrived.
     pub(super) fn add(&mut self, batch: RecordBatch) {
         self.records += batch.len();
+        self.bytes += batch.iter().map(|record| record.size()).sum::<usize>();
         self.waiting.push_back(batch);
     }
 
@@ -63,8 +68,13 @@ impl Share {
         self.from = next;
         self.refused = self.refused.split_off(&next);
         while let Some(batch) = self.waiting.pop_front() {
-            let passed = batch.iter().take_while(|record| record.offset < next).count();
+            let (mut passed, mut bytes) = (0, 0);
+            for record in batch.iter().take_while(|record| record.offset < next) {
+                passed += 1;
+                bytes += record.size();
+            }
             self.records = self.records.saturating_sub(passed);
+            self.bytes = self.bytes.saturating_sub(bytes);
             if batch.next_offset() > next {
                 self.waiting.push_front(batch.skip(passed));
                 break;
@@ -84,7 +94,8 @@ impl Share {
 
     /// Whether fetching should stop or go on, if that changes.
     pub(super) fn flow(&mut self) -> Option<Flow> {
-        let should_pause = self.records >= if self.is_paused { WAITING_MAX / 2 } else { WAITING_MAX };
+        let part = if self.is_paused { 2 } else { 1 };
+        let should_pause = self.records >= WAITING_MAX / part || self.bytes >= WAITING_BYTES_MAX / part;
         let changes = should_pause != self.is_paused;
         self.is_paused = should_pause;
         changes.then_some(if should_pause { Flow::Pause } else { Flow::Resume })
@@ -105,7 +116,7 @@ mod tests {
     use streams_core::log::{BatchBuilder, RecordBatch};
     use streams_core::record::{Headers, Offset, Timestamp};
 
-    use super::{Flow, Share, WAITING_MAX};
+    use super::{Flow, Share, WAITING_BYTES_MAX, WAITING_MAX};
 
     /// Records at these offsets, and markers up to `next`.
     fn batch(offsets: std::ops::Range<i64>, next: i64) -> RecordBatch {
@@ -157,6 +168,22 @@ mod tests {
         share.advance(Offset(max / 2));
         assert_eq!(share.flow(), None);
         share.advance(Offset(max / 2 + 1));
+        assert_eq!(share.flow(), Some(Flow::Resume));
+    }
+
+    #[test]
+    fn fetching_also_stops_when_what_waits_is_large() {
+        let mut share = Share::new(Offset(0));
+        let value = vec![0; WAITING_BYTES_MAX / 4];
+        for offset in 0..4 {
+            let mut builder = BatchBuilder::default();
+            builder.push(Offset(offset), Timestamp(0), None, Some(&value), &Headers::new());
+            share.add(builder.finish(Offset(offset + 1)));
+        }
+        assert_eq!(share.flow(), Some(Flow::Pause));
+        share.advance(Offset(2));
+        assert_eq!(share.flow(), None);
+        share.advance(Offset(3));
         assert_eq!(share.flow(), Some(Flow::Resume));
     }
 

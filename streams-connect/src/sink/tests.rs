@@ -34,6 +34,8 @@ struct Inside {
     faults: VecDeque<TargetError>,
     /// It refuses records with these values.
     refuses: BTreeSet<String>,
+    /// It panics when it is to write.
+    panics: bool,
     taken: Vec<i32>,
     released: Vec<i32>,
 }
@@ -77,6 +79,7 @@ impl Target for Shelf {
         next: Offset,
     ) -> Result<(), TargetError> {
         let mut inside = self.inside();
+        assert!(!inside.panics, "as it was told");
         if let Some(fault) = inside.faults.pop_front() {
             return Err(fault);
         }
@@ -296,6 +299,20 @@ fn a_target_that_cannot_go_on_ends_the_sink() {
     shelf.inside().faults.push_back(TargetError::Fatal("it has no boards".to_owned()));
     let error = error_of(sink(&shelf).start(log).expect("it starts"));
     assert_eq!(error.to_string(), "sink `to-shelf`: a shelf: it has no boards");
+}
+
+#[test]
+fn whoever_waits_for_a_sink_whose_target_panics_hears_of_it() {
+    let log = log();
+    send(&log, 0..10);
+    let shelf = Shelf::with_positions();
+    shelf.inside().panics = true;
+    let running = sink(&shelf).start(log).expect("it starts");
+    let waited = futures::executor::block_on(running.has_passed(&TopicPartition::new("events", 0), Offset(1_000)));
+    assert_eq!(
+        waited.expect_err("it has ended").to_string(),
+        "sink `to-shelf`: its target has panicked; see what was printed"
+    );
 }
 
 #[test]

@@ -107,7 +107,12 @@ impl Worker {
     }
 
     fn run_aloud(mut self) {
-        let outcome = self.carry();
+        // A target may have closures of the user's. Whoever waits for the sink must hear of its end, whatever that is.
+        let carried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.carry()));
+        let outcome = carried.unwrap_or_else(|_| {
+            let reason = "its target has panicked; see what was printed".to_owned();
+            Err(SinkError::Thread { sink: self.sink.name.clone(), reason })
+        });
         if let Err(error) = &outcome {
             tracing::error!(target: "millstream", %error, "{error}");
         }

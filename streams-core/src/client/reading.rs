@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::marker::PhantomData;
 
-use super::waiting::aloud;
 use super::{CLIENT_ID, ClientError};
 use crate::log::typed::{check_readable, decode};
 use crate::log::{Consumer, ConsumerOptions, Doorbell, FetchEvent, Isolation, Log, LogError, RecordBatch};
 use crate::record::{Offset, Record, TopicPartition};
 use crate::topic::Topic;
+use crate::voice::aloud;
 use crate::windows::WindowSizes;
 use crate::wire::Field;
 

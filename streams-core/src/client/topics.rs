@@ -1,9 +1,9 @@
 //! Looks up and creates topics.
 
-use super::waiting::aloud;
 use super::{Client, ClientError};
 use crate::log::{LogError, LogErrorKind, NewTopic, TopicInfo};
 use crate::record::TopicPartition;
+use crate::voice::aloud;
 
 /// A topic to create, by [`Client::create_topic`].
 #[must_use = "the topic is created by `.create()`"]

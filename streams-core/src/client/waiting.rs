@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Client, ClientError};
 use crate::clock::{Clock, SystemClock};
 use crate::log::{Admin, Doorbell, LogError, LogErrorKind, Reply};
-use crate::voice::Voice;
+use crate::voice::aloud;
 
 /// When the log is told to be silent for the first time, and then again.
 const TOLD_AFTER: Duration = Duration::from_secs(2);
@@ -125,12 +125,6 @@ pub(super) fn until_known<T>(mut ask: impl FnMut() -> Result<T, ClientError>) ->
         }
     }
 }
-
-/// Says something even if the program has no subscriber for it.
-pub(super) fn aloud(say: impl FnOnce()) {
-    Voice::new(SystemClock::shared(), true).heard(say);
-}
-
 /// Lets time pass.
 pub(super) fn pause(time: Duration) {
     Doorbell::new().wait(time);

@@ -22,7 +22,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{Interest, NoSubscriber, Subscriber};
 use tracing::{Dispatch, Event, Level, Metadata, dispatcher};
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, SystemClock};
 
 mod bridge;
 mod guard;
@@ -86,6 +86,11 @@ impl Voice {
             None => guarded(act),
         }
     }
+}
+
+/// Prints what is said on this thread while `act` runs, if nobody listens.
+pub fn aloud<T>(act: impl FnOnce() -> T) -> T {
+    Voice::new(SystemClock::shared(), true).heard(act)
 }
 
 /// A voice of somebody who may outlive the application. What is said after its end is not printed, and nothing that it has
@@ -231,7 +236,6 @@ fn print_line(line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::SystemClock;
 
     static PRINTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
